@@ -1,0 +1,51 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+namespace quorate {
+
+/// Every hash, commitment, proof and key derivation has one label of its own; each is used in one
+/// place of the code (test/unit/labels_test.cpp holds both).
+enum class Label : unsigned {
+  KeygenCommit,
+  KeygenSession,
+  KeygenEcho,
+  KeygenSignedMessage,
+  KeygenConfirm,
+  KeygenProof,
+  KeygenShareProof,
+  EpochId,
+  GroupDescription,
+  MemberRecord,
+  HelloSignature,
+  SetupId,
+  SetupZeroSeed,
+  BaseOtPoint,
+  BaseOtKey,
+  PprfCheckLeaf,
+  PprfCheckRoot,
+  PprfTreeKey,
+  OtExtKeys,
+  OtExtChallenge,
+  RvoleTheta,
+  RvoleMu,
+  Gadget,
+  PresignSession,
+  PresignNonceCommit,
+  PresignEcho1,
+  PresignEcho2,
+  PresignUDigest,
+  PresignRow,
+  PresignRecord,
+  ZeroShare,
+  SignedPartial,
+  LeaderChoice,
+  SignRequestDigest,
+  Count
+};
+
+/// The bytes that go into the hash: "quorate/1/" and the name.
+std::string_view label_text(Label label);
+
+}  // namespace quorate
