@@ -1,6 +1,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <string.h>
 
 #include <cstdlib>
 
@@ -144,7 +145,9 @@ void select_bytes(MutableByteView out, std::uint64_t bit, ByteView a, ByteView b
     out[i] = static_cast<std::uint8_t>(a[i] ^ (m & (a[i] ^ b[i])));
 }
 
-void wipe(void* data, std::size_t size) { OPENSSL_cleanse(data, size); }
+void wipe(void* data, std::size_t size) {
+  if (size != 0) explicit_bzero(data, size);
+}
 
 }  // namespace ct
 

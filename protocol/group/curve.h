@@ -3,6 +3,7 @@
 #include <openssl/ec.h>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -19,14 +20,14 @@ enum class CurveId : std::uint8_t { P256 = 1, P384 = 2, Toy = 250 };
 /// An odd prime modulus below 2^(64 limbs) and its Montgomery constants, R = 2^(64 limbs).
 struct Modulus {
   std::size_t limbs = 0;
-  Limbs n{};         ///< the modulus
-  Limbs r{};         ///< R mod n
-  Limbs r2{};        ///< R^2 mod n
+  Limbs n{};             ///< the modulus
+  Limbs r{};             ///< R mod n
+  Limbs r2{};            ///< R^2 mod n
   std::uint64_t n0 = 0;  ///< -n^-1 mod 2^64
 };
 
 /// A prime-order curve. Instances live as long as the process; compare them by address.
-/// Toy is y^2 = x^3 - 3x + b over F_251 of prime order: tests only, offers no security at all.
+/// Toy is y^2 = x^3 - 3x + 153 over F_251, of prime order 241: tests only, offers no security at all.
 class Curve {
  public:
   static const Curve& p256();
@@ -54,6 +55,8 @@ class Curve {
   /// Bytes that a hash or PRG delivers for one scalar before reduction: scalar_size + 16.
   [[nodiscard]] std::size_t wide_size() const { return scalar_size_ + 16; }
   [[nodiscard]] const Modulus& order() const { return order_; }
+  /// The prime that coordinates are taken modulo.
+  [[nodiscard]] const Modulus& field() const { return field_; }
   [[nodiscard]] const EC_GROUP* group() const { return group_; }
   /// "SHA256" or "SHA384": the digest that TLS 1.3 ties to this curve.
   [[nodiscard]] const char* digest_name() const { return digest_name_; }
@@ -63,7 +66,7 @@ class Curve {
   CurveId id_;
   std::string_view name_;
   std::size_t order_bits_ = 0, scalar_size_ = 0, field_size_ = 0;
-  Modulus order_;
+  Modulus order_, field_;
   EC_GROUP* group_;
   const char* digest_name_;
 };

@@ -10,7 +10,7 @@ namespace quorate {
 /// A point of a curve's prime-order group, the neutral element included. Always public once it exists.
 class Point {
  public:
-  Point() = default;  ///< belongs to no curve; only assignment is allowed
+  Point() = default;                   ///< belongs to no curve; only assignment is allowed
   explicit Point(const Curve& curve);  ///< the neutral element
   Point(const Point& other);
   Point& operator=(const Point& other);
@@ -49,7 +49,13 @@ class Point {
 
   [[nodiscard]] const EC_POINT* get() const { return point_.get(); }
 
+  friend Point mul_add_var(const Scalar& a, const Scalar& b, const Point& p);
+  friend Point multi_mul_var(std::span<const Scalar> k, std::span<const Point> p);
+
  private:
+  /// k P, or k G for a null pointer.
+  template <bool kSecret>
+  static Point multiply(const BasicScalar<kSecret>& k, const Point* p);
   struct Free {
     void operator()(EC_POINT* p) const { EC_POINT_clear_free(p); }
   };
@@ -59,7 +65,7 @@ class Point {
 
 /// a G + b P for public a, b; variable time.
 Point mul_add_var(const Scalar& a, const Scalar& b, const Point& p);
-/// sum k_i P_i; variable time, public only.
+/// sum k_i P_i; variable time, public only. As many scalars as points, at least one.
 Point multi_mul_var(std::span<const Scalar> k, std::span<const Point> p);
 
 }  // namespace quorate

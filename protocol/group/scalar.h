@@ -26,14 +26,16 @@ class BasicScalar {
   BasicScalar(BasicScalar&& other) noexcept;
   BasicScalar& operator=(BasicScalar&& other) noexcept;
   /// Public to secret is always allowed.
-  explicit BasicScalar(const BasicScalar<false>& other) requires(kSecret);
+  template <bool kOther>
+  requires(kSecret && !kOther) explicit BasicScalar(const BasicScalar<kOther>& other)
+      : curve_(other.curve_), limbs_(other.limbs_) {}
   ~BasicScalar();
 
   /// Uniform, by expanding wide_size() bytes and reducing. May be 0 with probability 1/n.
   static BasicScalar random(const Curve& curve, Rng& rng);
   /// Uniform and not 0.
   static BasicScalar random_nonzero(const Curve& curve, Rng& rng);
-  /// wide: any length up to 2 * scalar_size() bytes, big-endian; reduced mod n.
+  /// wide: any number of bytes, big-endian; reduced mod n. Constant-time in the bytes.
   static BasicScalar reduce(const Curve& curve, ByteView wide);
   /// Exactly scalar_size() bytes, big-endian; nothing if the value is n or more.
   static std::optional<BasicScalar> decode(const Curve& curve, ByteView bytes);
@@ -61,6 +63,8 @@ class BasicScalar {
   bool operator==(const BasicScalar& other) const requires(!kSecret);
 
  private:
+  template <bool kOther>
+  friend class BasicScalar;
   const Curve* curve_ = nullptr;
   Limbs limbs_{};
 };
@@ -87,15 +91,20 @@ namespace residue {
 void mont_mul(const Modulus& m, Limbs& r, const Limbs& a, const Limbs& b);
 void add(const Modulus& m, Limbs& r, const Limbs& a, const Limbs& b);
 void sub(const Modulus& m, Limbs& r, const Limbs& a, const Limbs& b);
-/// r = wide mod n; wide has 2 * limbs words at most, little-endian words.
+/// r = wide mod n for any number of little-endian words; the time depends on that number only.
 void reduce_wide(const Modulus& m, Limbs& r, std::span<const std::uint64_t> wide);
 /// sum_j mont[j] * plain[j * stride], one reduction at the end. mont is in Montgomery form, the
-/// result plain. Both are packed arrays of m.limbs words per element (not Limbs).
+/// result plain. Both are packed arrays of m.limbs words per element (not Limbs), all elements below
+/// n; mont.size() / m.limbs is the number of terms, at most 2^32.
 void inner_product(const Modulus& m, Limbs& r, std::span<const std::uint64_t> mont,
                    std::span<const std::uint64_t> plain, std::size_t stride = 1);
 /// 1 if a < n, else 0, in constant time.
 std::uint64_t below(const Modulus& m, const Limbs& a);
+/// At most 8 * kMaxLimbs bytes.
 void from_big_endian(Limbs& r, ByteView bytes);
+/// At most 8 * out.size() bytes; the rest becomes 0.
+void from_big_endian(std::span<std::uint64_t> out, ByteView bytes);
+/// The low out.size() bytes.
 void to_big_endian(MutableByteView out, const Limbs& a);
 }  // namespace residue
 

@@ -2,8 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <memory>
-#include <optional>
 
 #include "protocol/base/ids.h"
 #include "protocol/base/rng.h"
@@ -19,6 +19,7 @@ using IdentitySignature = std::array<std::uint8_t, 64>;
 class IdentityKey {
  public:
   static IdentityKey generate(Rng& rng);
+  /// The seed is RFC 8032's 32-byte private key.
   static IdentityKey from_seed(const Secret<std::array<std::uint8_t, 32>>& seed);
 
   [[nodiscard]] const IdentityPublicKey& public_key() const { return public_; }
@@ -27,10 +28,16 @@ class IdentityKey {
   [[nodiscard]] const Secret<std::array<std::uint8_t, 32>>& seed() const { return seed_; }
 
  private:
+  struct Free {
+    void operator()(EVP_PKEY* k) const { EVP_PKEY_free(k); }
+  };
+  IdentityKey() = default;
   Secret<std::array<std::uint8_t, 32>> seed_;
   IdentityPublicKey public_{};
+  std::unique_ptr<EVP_PKEY, Free> key_;
 };
 
+/// False also for a key that is no point of the curve. Everything here is public; variable time.
 bool verify_identity(const IdentityPublicKey& key, const Digest& digest, const IdentitySignature& signature);
 
 }  // namespace quorate

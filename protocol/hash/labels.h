@@ -1,12 +1,11 @@
 #pragma once
 
-#include <array>
 #include <string_view>
 
 namespace quorate {
 
 /// Every hash, commitment, proof and key derivation has one label of its own; each is used in one
-/// place of the code (test/unit/labels_test.cpp holds both).
+/// place of the code (test/unit/hash_labels_test.cpp and labels_use_test.cpp hold both).
 enum class Label : unsigned {
   KeygenCommit,
   KeygenSession,
@@ -36,7 +35,9 @@ enum class Label : unsigned {
   PresignEcho1,
   PresignEcho2,
   PresignUDigest,
+  PresignNonceDigest,
   PresignRow,
+  PresignRowEntry,
   PresignRecord,
   ZeroShare,
   SignedPartial,
@@ -45,7 +46,7 @@ enum class Label : unsigned {
   Count
 };
 
-/// The bytes that go into the hash: "quorate/1/" and the name.
+/// The bytes that go into the hash: "quorate/1/" and the name in kebab-case.
 std::string_view label_text(Label label);
 
 }  // namespace quorate

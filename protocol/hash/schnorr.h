@@ -11,8 +11,11 @@ struct SchnorrProof {
   Scalar response;
 };
 
-SchnorrProof prove_knowledge(Label label, const Binding& binding, const SecretScalar& x, const Point& X, Rng& rng);
-/// zG = A + cX
+/// X must be xG. Constant-time in x and in the nonce.
+SchnorrProof prove_knowledge(Label label, const Binding& binding, const SecretScalar& x, const Point& X,
+                             Rng& rng);
+/// zG = A + cX. Public, variable time. Whether X may be infinity is the caller's question: an X at
+/// infinity has the witness 0 and can be proven like any other.
 bool verify_knowledge(Label label, const Binding& binding, const Point& X, const SchnorrProof& proof);
 
 }  // namespace quorate

@@ -35,8 +35,10 @@ struct Binding {
   }
 };
 
-/// SHA-256 over an unambiguous encoding: label, protocol version, binding, then each field as an
-/// 8-byte big-endian length and its bytes; lists add their count first (SPEC 0.3).
+/// SHA-256 over an unambiguous encoding (SPEC 0.3): the label's text as a field; protocol version (1
+/// byte), curve (1), key (32), epoch (32), sid (32), from (1), to (1), instance (4, big-endian); then what is
+/// added. A field is an 8-byte big-endian length and its bytes; a list adds its count first. The time
+/// depends on lengths only. Finishing twice ends the process.
 class Transcript {
  public:
   Transcript(Label label, const Binding& binding);
@@ -44,6 +46,7 @@ class Transcript {
 
   Transcript& add(ByteView bytes);
   Transcript& add(std::string_view text) { return add(as_bytes(text)); }
+  /// A field of 8 bytes, big-endian.
   Transcript& add_number(std::uint64_t number);
   Transcript& add(const Point& point);
   Transcript& add(const Scalar& scalar);
@@ -53,11 +56,14 @@ class Transcript {
   Transcript& add(const Id<Tag>& id) {
     return add(id.view());
   }
+  /// Count, then each member as a field of 1 byte.
   Transcript& add(const Quorum& quorum);
+  /// Count, then each encoded point as a field. All on one curve.
   Transcript& add_points(std::span<const Point> points);
 
   [[nodiscard]] Digest digest() &&;
-  /// Any number of bytes: block i is SHA-256(0x00000001 as prefix word, digest, i), SPEC 0.3.
+  /// Any number of bytes: block i = 0, 1, ... is SHA-256(1, digest, i), both numbers as 4 bytes
+  /// big-endian (SPEC 0.3).
   [[nodiscard]] Bytes expand(std::size_t size) &&;
   [[nodiscard]] SecretBytes expand_secret(std::size_t size) &&;
   /// wide_size() expanded bytes, reduced mod n.
@@ -65,6 +71,7 @@ class Transcript {
   [[nodiscard]] SecretScalar secret_scalar(const Curve& curve) &&;
 
  private:
+  void expand_into(MutableByteView out) &&;
   void absorb(const void* data, std::size_t size);
   struct Free {
     void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }

@@ -22,15 +22,27 @@ struct RvoleSent {
   std::array<SecretScalar, 2> c;  ///< c_i with c_i + D_i = a_i chi
 };
 
-/// Alice. binding: sid, from = Alice, to = Bob, instance. Constant-time in a0, a1 and the OT outputs.
-RvoleSent rvole_send(const Curve& curve, const Binding& binding, const ot::SenderOts& ots, const SecretScalar& a0,
-                     const SecretScalar& a1, Rng& rng);
+/// SPEC 4.2-4.5, Alice.
+/// binding  sid, from = Alice, to = Bob, instance; the instance's OTs are number instance * xi and on,
+///          and beyond the batch the process ends. Each instance is to be used once: a second message
+///          over the same OTs gives the difference of the inputs away
+/// out      the message, and c_0, c_1
+/// time     constant in a0, a1 and the OT outputs
+RvoleSent rvole_send(const Curve& curve, const Binding& binding, const ot::SenderOts& ots,
+                     const SecretScalar& a0, const SecretScalar& a1, Rng& rng);
 
-/// Bob's input of one instance: chi = sum beta_j g_j.
+/// SPEC 4.1, Bob's input of one instance: chi = sum beta_j g_j. Constant-time in beta.
 SecretScalar rvole_chi(const Curve& curve, const ot::ReceiverOts& ots, std::uint32_t instance);
 
-/// Bob. Returns D_0, D_1. Fails with Malformed or RvoleCheck, blame pair(to, from).
+/// SPEC 4.6, Bob.
+/// binding  the sender's
+/// out      D_0, D_1
+/// fails    Malformed: a~ has the wrong length or holds a value of n or more, eta is of another curve.
+///          RvoleCheck: mu does not match. Either is a dispute pair(to, from), and the set-up must be
+///          destroyed before anything is answered: the answer may be a bit of beta or of Nabla
+/// time     constant in beta and the OT outputs
 Result<std::array<SecretScalar, 2>, Abort> rvole_receive(const Curve& curve, const Binding& binding,
-                                                         const ot::ReceiverOts& ots, const RvoleMessage& message);
+                                                         const ot::ReceiverOts& ots,
+                                                         const RvoleMessage& message);
 
 }  // namespace quorate::mul

@@ -12,6 +12,7 @@ namespace quorate::session {
 /// What a machine wants done after an event. Messages go out in order. At most one of done/abort.
 struct Step {
   std::vector<wire::Envelope> out;
+  bool persist = false;               ///< keygen: prepared() must be durable before `out` is sent
   bool done = false;                  ///< the result can be taken from the machine
   std::optional<Abort> abort;         ///< the machine is dead; nothing may be retried on its state
 };
@@ -33,6 +34,8 @@ class Machine {
   virtual Step start(Rng& rng) = 0;
   virtual Step on_message(const wire::Envelope& envelope, Rng& rng) = 0;
   [[nodiscard]] virtual const DropCounters& dropped() const = 0;
+  /// Whose message it waits for: says who is to blame for a time-out to a person, never to the protocol.
+  [[nodiscard]] virtual std::vector<PartyId> missing() const = 0;
 };
 
 }  // namespace quorate::session

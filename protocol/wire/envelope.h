@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <span>
+#include <string_view>
+
 #include "protocol/base/ids.h"
 
 namespace quorate::wire {
@@ -13,6 +17,7 @@ enum class MessageType : std::uint8_t {
   SetupRound2 = 12,
   SetupRound3 = 13,
   SetupAbort = 14,     ///< coarse reason only
+  SetupReady = 15,     ///< to all: this signer has a usable set-up with a peer
   // Keygen, signer to signer; sid is the ceremony id
   KeygenRound1 = 21,
   KeygenRound2 = 22,
@@ -47,6 +52,13 @@ enum class MessageType : std::uint8_t {
   KeygenProgress = 71,
   KeygenResult = 72,
 };
+
+/// "SignRequest"; "?" for a number that is no type.
+std::string_view name(MessageType type);
+/// Nothing for a number that is no type.
+std::optional<MessageType> message_type_from(std::uint8_t number);
+/// Every type, ascending by number.
+std::span<const MessageType> all_message_types();
 
 /// One message as it stands between net and the machines. `from` comes from the authenticated link.
 struct Envelope {

@@ -10,6 +10,14 @@
 
 namespace quorate::wire {
 
+/// Limits of the messages below; a message beyond them is malformed. Encoding one ends the process, so a
+/// content that comes from outside is held against kMaxContent first.
+inline constexpr std::size_t kMaxContent = 65536;  ///< bytes to be signed
+inline constexpr std::size_t kMaxReason = 256;     ///< characters of a refusal's reason
+inline constexpr std::size_t kMaxLease = 1024;     ///< presignatures in one lease
+inline constexpr std::size_t kMaxKeys = 64;        ///< keys in one status
+inline constexpr std::size_t kMaxPools = 256;      ///< quorums of one key in one status
+
 enum class Role : std::uint8_t { Signer = 1, Frontend = 2, Coordinator = 3, Admin = 4 };
 
 /// First message of both sides of every link.

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "protocol/group/point.h"
+
+namespace quorate {
+
+/// x = X / Z^2, y = Y / Z^3 in plain integers below the field prime; Z is 0 at infinity.
+struct Jacobian {
+  Limbs x{}, y{}, z{};
+};
+
+/// How OpenSSL holds the point: no inversion is needed.
+Jacobian jacobian(const Point& p);
+
+/// The point (x, y) in plain integers. It must be on the curve; ends the process otherwise, as a fault in
+/// the arithmetic must not leave this floor.
+Point from_affine(const Curve& curve, const Limbs& x, const Limbs& y);
+
+/// 0x04, x, y: field_size() bytes each, big-endian.
+Bytes uncompressed(const Curve& curve, const Limbs& x, const Limbs& y);
+
+}  // namespace quorate

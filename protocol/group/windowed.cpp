@@ -1,0 +1,125 @@
+#include "protocol/group/windowed.h"
+
+namespace quorate {
+
+template <std::size_t N>
+Windowed<N>::Windowed(const Curve& curve) : law_(curve), windows_(curve.order_bits() / kWidth + 1) {
+  // The highest window reaches above the top bit, so that its digit is not negative.
+  fill_base_table(Point::generator(curve));
+}
+
+template <std::size_t N>
+void Windowed<N>::fill_base_table(const Point& generator) {
+  const Field<N>& f = law_.field();
+  std::vector<Projective<N>> points;
+  points.reserve(windows_ * kEntries);
+  Projective<N> step = law_.from_point(generator);
+  for (std::size_t w = 0; w < windows_; ++w) {
+    points.push_back(step);
+    for (std::size_t j = 1; j < kEntries; ++j) points.push_back(law_.add(points.back(), step));
+    step = law_.double_repeatedly(step, kWidth);
+  }
+  // One inversion for all: before[i] is the product of all z ahead of i. No z is 0 on a real curve; on the
+  // toy curve a multiple of G may be infinity, which is kept as (0, 0).
+  std::vector<FieldElement<N>> before;
+  before.reserve(points.size());
+  auto product = f.one();
+  for (const auto& p : points) {
+    before.push_back(product);
+    product = f.choose(f.is_zero(p.z), f.mul(product, p.z), product);
+  }
+  auto inverse = f.invert(product);
+  base_.resize(points.size());
+  for (std::size_t i = points.size(); i-- > 0;) {
+    const std::uint64_t infinite = f.is_zero(points[i].z);
+    if (infinite != 0) continue;
+    const auto z = f.mul(inverse, before[i]);
+    inverse = f.mul(inverse, points[i].z);
+    base_[i] = {f.mul(points[i].x, z), f.mul(points[i].y, z)};
+  }
+}
+
+/// Booth's recoding: the five bits of the window and the one below it, as a digit of weight 2^(5 window).
+template <std::size_t N>
+typename Windowed<N>::Digit Windowed<N>::digit(const Limbs& k, std::size_t window) const {
+  std::uint64_t bits = 0;  // bit i is bit 5 window - 1 + i of k
+  for (std::size_t i = 0; i <= kWidth; ++i) {
+    const std::size_t at = kWidth * window + i;  // one too high, so that it is never negative
+    if (at == 0 || at > 64 * kMaxLimbs) continue;
+    bits |= (k[(at - 1) / 64] >> ((at - 1) % 64) & 1) << i;
+  }
+  const std::uint64_t negative = bits >> kWidth;
+  const std::uint64_t mask = ct::mask(negative);
+  const std::uint64_t distance = ct::select(mask, (std::uint64_t{2} << kWidth) - 1 - bits, bits);
+  return {(distance >> 1) + (distance & 1), negative};
+}
+
+template <std::size_t N>
+Projective<N> Windowed<N>::with_sign(Projective<N> p, const Digit& d) const {
+  p.y = law_.field().choose(d.negative, p.y, law_.field().negate(p.y));
+  return p;
+}
+
+/// A projective Z tells something about the scalar, so that it does not stay in memory.
+template <std::size_t N>
+Point Windowed<N>::finish(Projective<N>& sum) const {
+  Point out = law_.to_point(sum);
+  ct::wipe(&sum, sizeof sum);
+  return out;
+}
+
+template <std::size_t N>
+Point Windowed<N>::multiply(const Limbs& k, const Point& p) const {
+  const Field<N>& f = law_.field();
+  Projective<N> table[kEntries];
+  table[0] = law_.from_point(p);
+  for (std::size_t j = 1; j < kEntries; ++j) table[j] = law_.add(table[j - 1], table[0]);
+
+  Projective<N> sum = law_.infinity();
+  for (std::size_t w = windows_; w-- > 0;) {
+    if (w + 1 < windows_) sum = law_.double_repeatedly(sum, kWidth);
+    const Digit d = digit(k, w);
+    Projective<N> chosen = law_.infinity();
+    for (std::size_t j = 0; j < kEntries; ++j) {
+      const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
+      chosen.x = f.choose(here, chosen.x, table[j].x);
+      chosen.y = f.choose(here, chosen.y, table[j].y);
+      chosen.z = f.choose(here, chosen.z, table[j].z);
+    }
+    sum = law_.add(sum, with_sign(chosen, d));
+  }
+  return finish(sum);
+}
+
+template <std::size_t N>
+Point Windowed<N>::multiply_base(const Limbs& k) const {
+  const Field<N>& f = law_.field();
+  Projective<N> sum = law_.infinity();
+  for (std::size_t w = 0; w < windows_; ++w) {
+    const Digit d = digit(k, w);
+    const Affine* row = &base_[w * kEntries];
+    Affine chosen{{}, f.one()};
+    for (std::size_t j = 0; j < kEntries; ++j) {
+      const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
+      chosen.x = f.choose(here, chosen.x, row[j].x);
+      chosen.y = f.choose(here, chosen.y, row[j].y);
+    }
+    // 0 is at infinity, and so is a table entry (0, 0).
+    const std::uint64_t infinite = f.is_zero(chosen.x) & f.is_zero(chosen.y);
+    const std::uint64_t zero = ct::is_zero(d.magnitude) | infinite;
+    Projective<N> q{chosen.x, f.choose(infinite, chosen.y, f.one()), f.choose(zero, f.one(), {})};
+    sum = law_.add(sum, with_sign(q, d));
+  }
+  return finish(sum);
+}
+
+template class Windowed<1>;
+template class Windowed<4>;
+template class Windowed<6>;
+
+const Windowed<6>& p384_multiplication() {
+  static const Windowed<6> instance(Curve::p384());
+  return instance;
+}
+
+}  // namespace quorate

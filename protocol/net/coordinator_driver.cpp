@@ -1,0 +1,374 @@
+#include "protocol/net/coordinator_driver.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <map>
+#include <unordered_map>
+
+#include "protocol/net/dialer.h"
+#include "protocol/net/log.h"
+#include "protocol/wire/online_codec.h"
+
+namespace quorate::net {
+namespace {
+
+using boost::system::error_code;
+using coordinator::RequestHandle;
+using coordinator::Time;
+
+/// How long the curve of a sent request is remembered at least, for replies that come late.
+constexpr Time kRemember = std::chrono::seconds(20);
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+coordinator::Time monotonic_now() {
+  return std::chrono::duration_cast<Time>(std::chrono::steady_clock::now().time_since_epoch());
+}
+
+class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorDriver::Impl> {
+  template <class F>
+  auto bound(F handler) {
+    return [weak = weak_from_this(), handler = std::move(handler)](auto&&... args) {
+      auto self = weak.lock();
+      if (self && self->running_) handler(*self, std::forward<decltype(args)>(args)...);
+    };
+  }
+
+ public:
+  Impl(boost::asio::io_context& io, DriverSettings settings, Rng& rng)
+      : io_(io), link_(std::move(settings.link)), core_(with_signers(settings), rng), timer_(io) {
+    for (auto& target : settings.signers) {
+      if (!coordinator::is_signer(target.id) || targets_.contains(target.id)) {
+        write_log(link_->log, kLogWarning, "signer " + std::to_string(target.id) + " is configured twice or has no id from 1 to 16");
+        continue;
+      }
+      targets_[target.id] = std::move(target);
+    }
+  }
+
+  void start() {
+    if (running_) return;
+    running_ = true;
+    for (const auto& [id, target] : targets_) {
+      DialTarget dial{target.hosts, target.port, {wire::Role::Signer, id, {}, link_->cluster}};
+      Dialer::Events events;
+      events.up = bound([signer = id](Impl& self, const std::shared_ptr<Link>& link) { self.link_up(signer, link); });
+      events.message = bound([](Impl& self, wire::Envelope envelope) { self.receive(std::move(envelope)); });
+      events.down = bound([signer = id](Impl& self, const std::string& reason) { self.link_down(signer, reason); });
+      events.failed = bound([signer = id](Impl& self, const std::string&) {
+        self.core_.link_down(monotonic_now(), signer);
+        self.settle();
+      });
+      dialers_[id] = std::make_unique<Dialer>(io_, link_, std::move(dial), std::move(events));
+      dialers_[id]->start();
+    }
+    settle();
+  }
+
+  void stop() {
+    running_ = false;
+    timer_.cancel();
+    for (auto& [id, dialer] : dialers_) dialer->stop();
+    const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
+    for (auto& [handle, done] : std::exchange(waiting_, {})) done(fail(gone));
+    while (!raw_.empty()) end_raw(raw_.begin()->first, fail(gone));
+    on_suspicion_ = nullptr;
+    on_change_ = nullptr;
+  }
+
+  void add_key(const coordinator::KeyInfo& key) {
+    curves_[key.id] = key.curve;
+    core_.add_key(key);
+    settle();
+  }
+
+  RequestHandle sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, Bytes content,
+                     std::chrono::nanoseconds deadline, Done done) {
+    const Time now = monotonic_now();
+    const auto handle = core_.submit(now, {key, context, digest, std::move(content), now + deadline});
+    waiting_.emplace(handle, std::move(done));
+    // A request that is refused at once has its Finish among the actions already; the promise is that
+    // nobody is called within this call.
+    settle_later();
+    return handle;
+  }
+  void cancel(RequestHandle request) {
+    if (waiting_.erase(request) == 0) return;
+    core_.cancel(monotonic_now(), request);
+    settle();
+  }
+
+  void request(wire::Envelope envelope, std::chrono::nanoseconds timeout, OnReply on_reply, OnEnd on_end) {
+    const SessionId sid = envelope.sid;
+    const PartyId to = envelope.to;
+    if (!targets_.contains(to) || raw_.contains({sid, to})) {
+      on_end(fail(SignError{SignErrorCode::QuorumInsufficient, "signer " + std::to_string(to) + " is not configured"}));
+      return;
+    }
+    Raw& raw = raw_.try_emplace({sid, to}, io_).first->second;
+    raw.envelope = std::move(envelope);
+    raw.on_reply = std::move(on_reply);
+    raw.on_end = std::move(on_end);
+    raw.timer.expires_after(std::chrono::duration_cast<std::chrono::steady_clock::duration>(timeout));
+    raw.timer.async_wait([weak = weak_from_this(), sid, to](error_code error) {
+      auto self = weak.lock();
+      if (error || !self) return;
+      const bool linked = self->linked(to);
+      self->end_raw({sid, to}, fail(SignError{SignErrorCode::DeadlineExceeded,
+                                        "signer " + std::to_string(to) + (linked ? " did not answer in time" : " is not reachable")}));
+    });
+    send_raw(raw);
+  }
+
+  void forget(const SessionId& sid, PartyId signer) { raw_.erase({sid, signer}); }
+
+  [[nodiscard]] bool linked(PartyId signer) const {
+    const auto dialer = dialers_.find(signer);
+    return dialer != dialers_.end() && dialer->second->link() != nullptr;
+  }
+  void retry_links() {
+    for (auto& [id, dialer] : dialers_) dialer->retry_now();
+  }
+  [[nodiscard]] const coordinator::Coordinator& core() const { return core_; }
+
+  OnSuspicion on_suspicion_;
+  OnChange on_change_;
+
+ private:
+  /// A request that the core knows nothing of.
+  struct Raw {
+    explicit Raw(boost::asio::io_context& io) : timer(io) {}
+    wire::Envelope envelope;
+    bool sent = false;
+    OnReply on_reply;
+    OnEnd on_end;
+    boost::asio::steady_timer timer;
+  };
+
+  static coordinator::CoordinatorConfig with_signers(const DriverSettings& settings) {
+    auto config = settings.core;
+    config.signers.clear();
+    for (const auto& target : settings.signers) config.signers.push_back(target.id);
+    return config;
+  }
+
+  /// One ceremony has one sid at all signers.
+  using RawKey = std::pair<SessionId, PartyId>;
+
+  void link_up(PartyId signer, const std::shared_ptr<Link>& link) {
+    core_.link_up(monotonic_now(), signer, link->hello().instance);
+    for (auto& [key, raw] : raw_) {
+      if (raw.envelope.to == signer && !raw.sent) send_raw(raw);
+    }
+    settle();
+  }
+
+  void link_down(PartyId signer, const std::string& reason) {
+    core_.link_down(monotonic_now(), signer);
+    std::vector<RawKey> lost;
+    for (const auto& [key, raw] : raw_) {
+      if (raw.envelope.to == signer && raw.sent) lost.push_back(key);
+    }
+    for (const auto& key : lost) {
+      end_raw(key, fail(SignError{SignErrorCode::QuorumInsufficient,
+                                  "the link to signer " + std::to_string(signer) + " was lost: " + reason}));
+    }
+    settle();
+  }
+
+  void send_raw(Raw& raw) {
+    const auto dialer = dialers_.find(raw.envelope.to);
+    if (dialer == dialers_.end() || !dialer->second->link()) return;
+    raw.sent = dialer->second->link()->send(raw.envelope) == Link::Sent::Queued;
+  }
+
+  void end_raw(const RawKey& key, Result<void, SignError> outcome) {
+    auto node = raw_.extract(key);
+    if (!node) return;
+    node.mapped().timer.cancel();
+    node.mapped().on_end(std::move(outcome));
+  }
+
+  void receive_raw(const RawKey& key, wire::Envelope envelope) {
+    if (envelope.type == wire::MessageType::Refusal) {
+      auto refusal = wire::decode<wire::Refusal>(envelope.payload);
+      if (!refusal) return malformed(envelope.from, refusal.error());
+      return end_raw(key, fail(SignError{refusal->code, "signer " + std::to_string(envelope.from) + ": " + refusal->reason}));
+    }
+    const auto on_reply = raw_.at(key).on_reply;
+    if (!on_reply(std::move(envelope))) end_raw(key, {});
+  }
+
+  void receive(wire::Envelope envelope) {
+    if (const RawKey key{envelope.sid, envelope.from}; raw_.contains(key)) return receive_raw(key, std::move(envelope));
+    const Time now = monotonic_now();
+    const PartyId from = envelope.from;
+    const auto give = [&](auto decoded, auto to_core) {
+      if (!decoded) return malformed(from, decoded.error());
+      (core_.*to_core)(now, from, envelope.sid, *decoded);
+      settle();
+    };
+    switch (envelope.type) {
+      case wire::MessageType::SignReply: {
+        const Curve* curve = curve_of(envelope.sid);
+        if (curve == nullptr) return;  // nobody has waited for it for a long time
+        return give(wire::decode<wire::SignReply>(envelope.payload, *curve), &coordinator::Coordinator::on_sign_reply);
+      }
+      case wire::MessageType::LeaseReply:
+        return give(wire::decode<wire::LeaseReply>(envelope.payload), &coordinator::Coordinator::on_lease);
+      case wire::MessageType::StatusReply:
+        return give(wire::decode<wire::StatusReply>(envelope.payload), &coordinator::Coordinator::on_status);
+      case wire::MessageType::Refusal:
+        return give(wire::decode<wire::Refusal>(envelope.payload), &coordinator::Coordinator::on_refusal);
+      default:
+        return;  // a late reply to a raw request
+    }
+  }
+
+  void malformed(PartyId from, const wire::WireError& error) {
+    if (const auto dialer = dialers_.find(from); dialer != dialers_.end()) {
+      dialer->second->drop("malformed reply: " + error.what());
+    }
+  }
+
+  /// Carries out what the core wants until it wants nothing, then sets the clock.
+  void settle() {
+    if (settling_) return;
+    const auto self = shared_from_this();
+    settling_ = true;
+    for (auto actions = core_.take_actions(); !actions.empty(); actions = core_.take_actions()) {
+      for (auto& action : actions) {
+        std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
+                              [&](coordinator::Finish& finish) { conclude(finish); },
+                              [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
+                   action);
+      }
+    }
+    settling_ = false;
+    if (!running_) return;
+    arm();
+    if (on_change_) on_change_();
+  }
+
+  void settle_later() {
+    if (settling_ || later_) return;
+    later_ = true;
+    timer_.expires_at(std::chrono::steady_clock::time_point::min());
+    wait();
+  }
+
+  void arm() {
+    const Time next = core_.next_wakeup();
+    if (next == armed_ && !later_) return;
+    armed_ = next;
+    later_ = false;
+    if (next == coordinator::kNever) {
+      timer_.cancel();
+      return;
+    }
+    timer_.expires_at(std::chrono::steady_clock::time_point(
+        std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::max(next, Time::zero()))));
+    wait();
+  }
+
+  void wait() {
+    timer_.async_wait(bound([](Impl& self, error_code error) {
+      if (error) return;
+      self.armed_ = coordinator::kLongAgo;
+      self.core_.on_timer(monotonic_now());
+      self.settle();
+    }));
+  }
+
+  void transmit(coordinator::Send& send) {
+    const auto dialer = dialers_.find(send.to);
+    if (dialer == dialers_.end() || !dialer->second->link()) return;  // its link_down is on the way
+    wire::Envelope envelope;
+    envelope.sid = send.request;
+    envelope.to = send.to;
+    std::visit(
+        [&](const auto& message) {
+          using Message = std::decay_t<decltype(message)>;
+          envelope.type = wire::kTypeOf<Message>;
+          envelope.payload = wire::encode(message);
+          if constexpr (std::is_same_v<Message, wire::SignRequest>) remember(send.request, message.key);
+        },
+        send.message);
+    (void)dialer->second->link()->send(envelope);
+  }
+
+  void conclude(coordinator::Finish& finish) {
+    auto node = waiting_.extract(finish.request);
+    if (node) node.mapped()(std::move(finish.outcome));
+  }
+
+  void suspect(const coordinator::Suspicion& suspicion) {
+    write_log(link_->log, kLogWarning,
+              "presignature " + suspicion.presignature.str() + " of signers " + to_string(suspicion.quorum) +
+                  " did not make a signature: " + std::string(coordinator::name(suspicion.failure)));
+    if (const auto handler = on_suspicion_) handler(suspicion);
+  }
+
+  void remember(const SessionId& sid, const KeyId& key) {
+    const Time now = monotonic_now();
+    if (now - turned_ > kRemember) {
+      turned_ = now;
+      older_ = std::exchange(recent_, {});
+    }
+    const auto curve = curves_.find(key);
+    if (curve != curves_.end()) recent_[sid] = curve->second;
+  }
+  [[nodiscard]] const Curve* curve_of(const SessionId& sid) const {
+    for (const auto* map : {&recent_, &older_}) {
+      if (const auto found = map->find(sid); found != map->end()) return found->second;
+    }
+    return nullptr;
+  }
+
+  boost::asio::io_context& io_;
+  std::shared_ptr<const LinkSettings> link_;
+  coordinator::Coordinator core_;
+  boost::asio::steady_timer timer_;
+  std::map<PartyId, DriverTarget> targets_;
+  std::map<PartyId, std::unique_ptr<Dialer>> dialers_;
+  std::unordered_map<RequestHandle, Done> waiting_;
+  std::map<RawKey, Raw> raw_;
+  std::map<KeyId, const Curve*> curves_;
+  std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
+  Time turned_ = coordinator::kLongAgo;
+  Time armed_ = coordinator::kNever;
+  bool running_ = false, settling_ = false, later_ = false;
+};
+
+CoordinatorDriver::CoordinatorDriver(boost::asio::io_context& io, DriverSettings settings, Rng& rng)
+    : impl_(std::make_shared<Impl>(io, std::move(settings), rng)) {}
+CoordinatorDriver::~CoordinatorDriver() { impl_->stop(); }
+void CoordinatorDriver::start() { impl_->start(); }
+void CoordinatorDriver::stop() { impl_->stop(); }
+void CoordinatorDriver::on_suspicion(OnSuspicion handler) { impl_->on_suspicion_ = std::move(handler); }
+void CoordinatorDriver::on_change(OnChange handler) { impl_->on_change_ = std::move(handler); }
+void CoordinatorDriver::add_key(const coordinator::KeyInfo& key) { impl_->add_key(key); }
+RequestHandle CoordinatorDriver::sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest,
+                                      Bytes content, std::chrono::nanoseconds deadline, Done done) {
+  return impl_->sign(key, context, digest, std::move(content), deadline, std::move(done));
+}
+void CoordinatorDriver::cancel(RequestHandle request) { impl_->cancel(request); }
+coordinator::Readiness CoordinatorDriver::readiness(const KeyId& key) const { return impl_->core().readiness(key); }
+const coordinator::Counters& CoordinatorDriver::counters() const { return impl_->core().counters(); }
+bool CoordinatorDriver::linked(PartyId signer) const { return impl_->linked(signer); }
+void CoordinatorDriver::retry_links() { impl_->retry_links(); }
+void CoordinatorDriver::forget(const SessionId& sid, PartyId signer) { impl_->forget(sid, signer); }
+void CoordinatorDriver::request(wire::Envelope envelope, std::chrono::nanoseconds timeout, OnReply on_reply,
+                                OnEnd on_end) {
+  impl_->request(std::move(envelope), timeout, std::move(on_reply), std::move(on_end));
+}
+
+}  // namespace quorate::net

@@ -1,0 +1,111 @@
+#include "protocol/net/endpoint.h"
+
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "protocol/net/link_socket.h"
+
+namespace quorate::net {
+namespace {
+
+constexpr std::size_t kMaxAddresses = 8;
+constexpr int kKeepIdleSeconds = 5, kKeepIntervalSeconds = 2, kKeepProbes = 3;
+constexpr unsigned kUserTimeoutMs = 5000;
+
+std::vector<std::string> look_up(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_family = AF_UNSPEC;
+  addrinfo* list = nullptr;
+  std::vector<std::string> found;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return found;
+  for (const addrinfo* entry = list; entry != nullptr && found.size() < kMaxAddresses; entry = entry->ai_next) {
+    char text[NI_MAXHOST];
+    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      found.emplace_back(text);
+    }
+  }
+  freeaddrinfo(list);
+  return found;
+}
+
+}  // namespace
+
+std::optional<boost::asio::ip::address> literal_address(const std::string& host) {
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  boost::system::error_code error;
+  auto address = boost::asio::ip::make_address(bracketed ? host.substr(1, host.size() - 2) : host, error);
+  if (error) return std::nullopt;
+  return address;
+}
+
+std::vector<std::string> resolve_host(const std::string& host, std::chrono::milliseconds limit) {
+  if (const auto address = literal_address(host)) return {address->to_string()};
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable ready;
+    bool done = false;
+    std::vector<std::string> found;
+  };
+  auto shared = std::make_shared<Shared>();
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = true;
+  try {
+    std::thread([shared, host] {
+      auto found = look_up(host);
+      const std::lock_guard lock(shared->mutex);
+      shared->found = std::move(found);
+      shared->done = true;
+      shared->ready.notify_one();
+    }).detach();
+  } catch (const std::system_error&) {
+    started = false;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!started) return look_up(host);
+  std::unique_lock lock(shared->mutex);
+  shared->ready.wait_for(lock, limit, [&] { return shared->done; });
+  return shared->found;
+}
+
+boost::asio::ip::tcp::socket open_socket(boost::asio::io_context& io, const boost::asio::ip::tcp& protocol,
+                                         boost::system::error_code& error) {
+  boost::asio::ip::tcp::socket made(io);
+  const int fd = ::socket(protocol.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+  if (fd < 0) {
+    error.assign(errno, boost::system::system_category());
+    return made;
+  }
+  made.assign(protocol, fd, error);
+  if (error) ::close(fd);
+  return made;
+}
+
+void tune(boost::asio::ip::tcp::socket& socket) {
+  const int fd = socket.native_handle();
+  const int on = 1;
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kKeepIdleSeconds, sizeof kKeepIdleSeconds);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kKeepIntervalSeconds, sizeof kKeepIntervalSeconds);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kKeepProbes, sizeof kKeepProbes);
+  (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUserTimeoutMs, sizeof kUserTimeoutMs);
+}
+
+std::string text_of(const boost::asio::ip::tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  const std::string port = std::to_string(endpoint.port());
+  return endpoint.address().is_v6() ? "[" + address + "]:" + port : address + ":" + port;
+}
+
+}  // namespace quorate::net

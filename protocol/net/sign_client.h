@@ -1,0 +1,117 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/base/sign_error.h"
+#include "protocol/group/point.h"
+#include "protocol/hash/identity.h"
+#include "protocol/net/log.h"
+#include "protocol/net/tls.h"
+#include "protocol/wire/envelope.h"
+#include "protocol/wire/online.h"
+
+namespace quorate::net {
+
+/// Where a signer listens. With `identity` its hello has to be signed with that key, so that a stolen CA
+/// alone cannot pose as this signer.
+struct SignerEndpoint {
+  PartyId id = kNobody;
+  std::string host;  ///< an address, or a name that is resolved when the client is built
+  std::uint16_t port = 0;
+  std::optional<IdentityPublicKey> identity;
+};
+
+struct PublicKey {
+  KeyId id;
+  const Curve* curve = nullptr;
+  Point point;  ///< X
+};
+
+struct SignClientConfig {
+  std::string cluster;
+  std::vector<SignerEndpoint> signers;
+  TlsIdentity tls;
+  std::chrono::milliseconds deadline{200};
+  std::size_t max_in_flight{1024};
+  /// Levels of LogLevel. Called from the I/O thread or from a caller's; has to be thread-safe. May be empty.
+  Log log;
+};
+
+struct SignedContent {
+  Scalar r, s;  ///< verified under the key, low-s
+  Quorum quorum;
+  PresignatureId presignature;
+  std::chrono::microseconds took{};
+};
+
+/// What is known about a key without asking anybody.
+enum class Readiness : std::uint8_t {
+  Unknown,   ///< nothing was heard yet; counts as ready
+  Ready,     ///< some quorum is up and has presignatures
+  NotReady,
+};
+struct KeyReadiness {
+  Readiness state = Readiness::Unknown;
+  SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would get
+  std::size_t signers_up = 0;
+};
+
+/// Signatures for a program that does not want to know about signers: links to all of them, and the
+/// coordinator on top. All methods may be called from any thread, and from a forked child: the child
+/// leaves its parent's connections alone and makes its own.
+class SignClient {
+ public:
+  /// Opens no connection and starts no thread. Resolves names, 1 s at most; what does not resolve is logged.
+  explicit SignClient(SignClientConfig config);
+  SignClient(const SignClient&) = delete;
+  SignClient& operator=(const SignClient&) = delete;
+  /// Requests still waiting in other threads fail. Joins the I/O thread only in the process that started it.
+  ~SignClient();
+
+  void add_key(const PublicKey& key);
+
+  /// Blocks until there is a signature, an error or the deadline (the configured one unless given). Runs I/O
+  /// on the calling thread meanwhile, so it needs an ordinary stack: not for ASYNC fibers.
+  Result<SignedContent, SignError> sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest,
+                                        ByteView content,
+                                        std::optional<std::chrono::milliseconds> deadline = std::nullopt);
+  /// Returns at once; `done` is called exactly once, from the I/O thread (or, where no thread can be had,
+  /// from within this call), and must not block. It is not called when the process forks meanwhile.
+  using SignDone = std::function<void(Result<SignedContent, SignError>)>;
+  void sign_async(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, ByteView content,
+                  SignDone done, std::optional<std::chrono::milliseconds> deadline = std::nullopt);
+
+  /// Starts connecting; does not block.
+  void warm_up();
+  /// From a cache; never blocks. Without an I/O thread it handles what has arrived on the sockets first.
+  [[nodiscard]] KeyReadiness readiness(const KeyId& key);
+  /// True where pthread_create failed and all I/O runs on the callers' threads.
+  [[nodiscard]] bool inline_io() const;
+
+  /// Asks every signer; answers of those that did by then. Fails if nobody did.
+  Result<std::vector<wire::StatusReply>, SignError> status(std::chrono::milliseconds timeout);
+
+  /// Sends one message to one signer and hands over what comes back with the same sid, in order, until
+  /// `on_reply` returns false (enough), the link is lost or the time is up. Blocks; on_reply runs on the
+  /// calling thread. A Refusal comes back as its SignError.
+  using OnReply = std::function<bool(wire::Envelope)>;
+  Result<void, SignError> request(PartyId signer, wire::MessageType type, Bytes payload, OnReply on_reply,
+                                  std::chrono::milliseconds timeout);
+  /// The same with a sid of the caller's choice (a ceremony id).
+  Result<void, SignError> request(PartyId signer, wire::MessageType type, const SessionId& sid, Bytes payload,
+                                  OnReply on_reply, std::chrono::milliseconds timeout);
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace quorate::net

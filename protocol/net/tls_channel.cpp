@@ -1,0 +1,186 @@
+#include "protocol/net/tls_channel.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <cstdlib>
+
+namespace quorate::net {
+namespace {
+
+constexpr std::size_t kRecord = 16384;
+/// A key is changed long before RFC 8446 section 5.5 asks for it (2^24.5 full records of AES-GCM).
+constexpr std::uint64_t kRecordsPerKey = std::uint64_t{1} << 22;
+constexpr std::string_view kExporter = "EXPORTER-quorate-hello";
+
+/// Keeps our errors and the application's apart in the one queue that a thread has. SSL_get_error() would
+/// take an old error of the application for ours, as it looks whether there is any.
+/// (OpenSSL itself empties the queue at every handshake step; nothing can be done about that.)
+class ErrorScope {
+ public:
+  ErrorScope() {
+    ERR_set_mark();
+    ERR_raise(ERR_LIB_USER, kSentinel);
+  }
+  ErrorScope(const ErrorScope&) = delete;
+  ErrorScope& operator=(const ErrorScope&) = delete;
+  ~ErrorScope() { ERR_pop_to_mark(); }
+
+  /// True if an error was queued since the scope began.
+  static bool dirty() {
+    const unsigned long last = ERR_peek_last_error();
+    return last != 0 && !(ERR_GET_LIB(last) == ERR_LIB_USER && ERR_GET_REASON(last) == kSentinel);
+  }
+
+ private:
+  static constexpr int kSentinel = 251;
+};
+
+std::string failure_text(const SSL* ssl) {
+  const long verified = SSL_get_verify_result(ssl);
+  if (verified != X509_V_OK) {
+    return std::string("the peer's certificate is not accepted: ") + X509_verify_cert_error_string(verified);
+  }
+  const unsigned long code = ERR_peek_last_error();
+  const char* text = code != 0 ? ERR_reason_error_string(code) : nullptr;
+  if (text == nullptr) return "the stream is damaged";
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET) {
+    return std::string("the peer refused: ") + text;
+  }
+  return text;
+}
+
+}  // namespace
+
+void TlsChannel::Free::operator()(SSL* ssl) const { SSL_free(ssl); }
+
+TlsChannel::TlsChannel(const TlsIdentity& identity, Side side) : side_(side) {
+  ErrorScope errors;
+  SSL_CTX* context = side == Side::Client ? identity.client() : identity.server();
+  if (context != nullptr) ssl_.reset(SSL_new(context));
+  BIO* in = BIO_new(BIO_s_mem());
+  BIO* out = BIO_new(BIO_s_mem());
+  if (!ssl_ || in == nullptr || out == nullptr) {
+    BIO_free(in);
+    BIO_free(out);
+    state_ = State::Failed;
+    reason_ = context == nullptr ? "no TLS identity is configured" : "out of memory";
+    return;
+  }
+  BIO_set_mem_eof_return(in, -1);  // an empty buffer means "later", not the end
+  BIO_set_mem_eof_return(out, -1);
+  SSL_set_bio(ssl_.get(), in, out);
+  if (side == Side::Client) {
+    SSL_set_connect_state(ssl_.get());
+  } else {
+    SSL_set_accept_state(ssl_.get());
+  }
+}
+
+TlsChannel::~TlsChannel() = default;
+
+void TlsChannel::start() {
+  if (state_ == State::Handshake) advance();
+}
+
+void TlsChannel::feed(ByteView ciphertext) {
+  if (state_ != State::Handshake && state_ != State::Open) return;
+  ErrorScope errors;
+  while (!ciphertext.empty()) {
+    const std::size_t part = std::min<std::size_t>(ciphertext.size(), 1 << 20);
+    const int taken = BIO_write(SSL_get_rbio(ssl_.get()), ciphertext.data(), static_cast<int>(part));
+    if (taken <= 0) {
+      state_ = State::Failed;
+      reason_ = "out of memory";
+      return;
+    }
+    ciphertext = ciphertext.subspan(static_cast<std::size_t>(taken));
+  }
+  if (state_ == State::Handshake) advance();
+}
+
+void TlsChannel::advance() {
+  ErrorScope errors;
+  if (SSL_do_handshake(ssl_.get()) == 1) {
+    state_ = State::Open;
+  } else {
+    judge();
+  }
+}
+
+/// Sorts out a result that is not success; within the ErrorScope of the call.
+void TlsChannel::judge() {
+  if (ErrorScope::dirty()) {
+    state_ = State::Failed;
+    reason_ = "TLS: " + failure_text(ssl_.get());
+  } else if ((SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0) {
+    state_ = State::Closed;
+    reason_ = "closed by the peer";
+  }
+}
+
+std::size_t TlsChannel::read(MutableByteView out) {
+  if (state_ != State::Open || out.empty()) return 0;
+  ErrorScope errors;
+  std::size_t got = 0;
+  if (SSL_read_ex(ssl_.get(), out.data(), out.size(), &got) == 1) return got;
+  judge();
+  return 0;
+}
+
+bool TlsChannel::write(ByteView plaintext) {
+  if (state_ != State::Open) return false;
+  ErrorScope errors;
+  while (!plaintext.empty()) {
+    if (records_ >= kRecordsPerKey) {
+      if (SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED) == 1) records_ = 0;
+    }
+    std::size_t done = 0;
+    if (SSL_write_ex(ssl_.get(), plaintext.data(), std::min(plaintext.size(), kRecord), &done) != 1) {
+      judge();
+      if (state_ == State::Open) {  // a memory buffer is never full; nothing else is waited for here
+        state_ = State::Failed;
+        reason_ = "TLS: a write did not go through";
+      }
+      return false;
+    }
+    ++records_;
+    plaintext = plaintext.subspan(done);
+  }
+  return true;
+}
+
+void TlsChannel::shutdown() {
+  if (state_ != State::Open) return;
+  ErrorScope errors;
+  (void)SSL_shutdown(ssl_.get());
+}
+
+bool TlsChannel::has_output() const { return ssl_ && BIO_ctrl_pending(SSL_get_wbio(ssl_.get())) > 0; }
+
+void TlsChannel::take_output(Bytes& out) {
+  if (!has_output()) return;
+  ErrorScope errors;
+  BIO* bio = SSL_get_wbio(ssl_.get());
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(bio, &text);
+  append(out, {reinterpret_cast<const std::uint8_t*>(text), static_cast<std::size_t>(size)});
+  (void)BIO_reset(bio);
+}
+
+Result<PeerIdentity, TlsError> TlsChannel::peer() const {
+  if (!ssl_ || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return fail(TlsError{"the peer is not authenticated"});
+  return identity_of(SSL_get0_peer_certificate(ssl_.get()));
+}
+
+std::array<std::uint8_t, 32> TlsChannel::exporter() const {
+  std::array<std::uint8_t, 32> value{};
+  ErrorScope errors;
+  if (SSL_export_keying_material(ssl_.get(), value.data(), value.size(), kExporter.data(), kExporter.size(), nullptr, 0,
+                                 0) != 1) {
+    std::abort();  // asked for before the handshake was done: a bug of ours
+  }
+  return value;
+}
+
+}  // namespace quorate::net

@@ -1,0 +1,87 @@
+#include "protocol/tecdsa/keygen_terms.h"
+
+#include <set>
+
+namespace quorate {
+namespace {
+
+Transcript& add_terms(Transcript& transcript, const KeygenTerms& terms) {
+  transcript.add(terms.ceremony).add_number(terms.threshold).add(terms.name).add(terms.group);
+  transcript.add_number(terms.members.size());
+  for (const auto& member : terms.members) transcript.add_number(member.id).add(member.identity);
+  return transcript;
+}
+
+}  // namespace
+
+const Member* KeygenTerms::member(PartyId id) const {
+  for (const auto& member : members)
+    if (member.id == id) return &member;
+  return nullptr;
+}
+
+std::vector<PartyId> KeygenTerms::ids() const {
+  std::vector<PartyId> out;
+  for (const auto& member : members) out.push_back(member.id);
+  return out;
+}
+
+std::optional<std::string> flaw(const KeygenTerms& terms) {
+  if (!terms.curve) return "no curve";
+  if (terms.ceremony.is_zero()) return "no ceremony id";
+  if (terms.name.empty() || terms.name.size() > kMaxKeyName) return "key name is empty or too long";
+  if (terms.members.size() < 2 || terms.members.size() > kMaxParties) return "not 2 to 16 members";
+  if (terms.threshold < 2 || terms.threshold > terms.members.size()) return "threshold not in 2..N";
+  PartyId last = kNobody;
+  std::set<IdentityPublicKey> identities;
+  for (const auto& member : terms.members) {
+    if (member.id <= last || member.id > kMaxParties) return "member ids not ascending in 1..16";
+    if (!identities.insert(member.identity).second) return "two members with one identity key";
+    last = member.id;
+  }
+  return std::nullopt;
+}
+
+PartyId keygen_receiver(std::uint8_t round, PartyId to) { return round == 3 ? to : kNobody; }
+
+Digest statement_digest(const KeygenTerms& terms, const KeygenStatement& statement) {
+  Transcript transcript(Label::KeygenSignedMessage, {.curve = terms.curve->id(),
+                                                     .from = statement.sender,
+                                                     .to = statement.receiver,
+                                                     .instance = statement.round});
+  add_terms(transcript, terms).add(statement.body);
+  return std::move(transcript).digest();
+}
+
+bool statement_valid(const KeygenTerms& terms, const KeygenStatement& statement) {
+  const auto* sender = terms.member(statement.sender);
+  if (!sender || statement.round < 1 || statement.round > 4) return false;
+  if (statement.receiver != keygen_receiver(statement.round, statement.receiver)) return false;
+  if (statement.round == 3 && (!terms.member(statement.receiver) || statement.receiver == statement.sender))
+    return false;
+  return verify_identity(sender->identity, statement_digest(terms, statement), statement.signature);
+}
+
+Digest keygen_commitment(const KeygenTerms& terms, PartyId sender, const Digest& nonce,
+                         std::span<const Point> coefficients, ByteView opening) {
+  Transcript transcript(Label::KeygenCommit, {.curve = terms.curve->id(), .from = sender});
+  transcript.add(terms.ceremony).add(nonce).add_points(coefficients).add(opening);
+  return std::move(transcript).digest();
+}
+
+SessionId keygen_sid(const KeygenTerms& terms, const std::map<PartyId, Digest>& nonces) {
+  Transcript transcript(Label::KeygenSession, {.curve = terms.curve->id()});
+  add_terms(transcript, terms).add_number(nonces.size());
+  for (const auto& [id, nonce] : nonces) transcript.add_number(id).add(nonce);
+  return {std::move(transcript).digest().bytes};
+}
+
+Digest keygen_echo(const KeygenTerms& terms, const SessionId& sid, std::uint8_t round,
+                   const std::map<PartyId, KeygenStatement>& statements) {
+  Transcript transcript(Label::KeygenEcho, {.curve = terms.curve->id(), .sid = sid, .instance = round});
+  transcript.add(terms.ceremony).add_number(statements.size());
+  for (const auto& [id, statement] : statements) transcript.add_number(id).add(statement.body);
+  return std::move(transcript).digest();
+}
+
+}  // namespace quorate

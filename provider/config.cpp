@@ -1,0 +1,139 @@
+#include "provider/config.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "protocol/base/ct.h"
+#include "protocol/net/strict_json.h"
+#include "protocol/wire/codec.h"
+
+namespace quorate::provider {
+namespace {
+
+constexpr std::size_t kMaxFile = net::StrictJson::kMaxSize;
+
+struct File {
+  std::string text;
+  unsigned mode = 0;
+};
+
+Result<File, std::string> read_file(const std::filesystem::path& path) {
+  const auto unreadable = [&](int error) {
+    return fail(path.string() + ": cannot be read: " + std::generic_category().message(error));
+  };
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+  if (fd < 0) return unreadable(errno);
+  struct stat info {};
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    close(fd);
+    return fail(path.string() + ": is not a file");
+  }
+  if (info.st_size > static_cast<off_t>(kMaxFile)) {
+    close(fd);
+    return fail(path.string() + ": longer than 1 MiB");
+  }
+  File out{{}, info.st_mode & 07777u};
+  out.text.resize(static_cast<std::size_t>(info.st_size));
+  std::size_t done = 0;
+  while (done < out.text.size()) {
+    const auto n = read(fd, out.text.data() + done, out.text.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  close(fd);
+  if (done != out.text.size()) {
+    ct::wipe(out.text.data(), out.text.size());
+    return fail(path.string() + ": changed while it was read");
+  }
+  return out;
+}
+
+Digest digest_of(std::initializer_list<std::string_view> parts) {
+  EVP_MD_CTX* ctx = EVP_MD_CTX_new();
+  Digest out;
+  bool ok = ctx != nullptr && EVP_DigestInit_ex(ctx, EVP_sha256(), nullptr) == 1;
+  for (auto part : parts) {
+    const std::string size = std::to_string(part.size()) + ":";
+    ok = ok && EVP_DigestUpdate(ctx, size.data(), size.size()) == 1 && EVP_DigestUpdate(ctx, part.data(), part.size()) == 1;
+  }
+  ok = ok && EVP_DigestFinal_ex(ctx, out.bytes.data(), nullptr) == 1;
+  EVP_MD_CTX_free(ctx);
+  if (!ok) throw std::bad_alloc();
+  return out;
+}
+
+}  // namespace
+
+LoadedConfig::~LoadedConfig() { ct::wipe(key_pem.data(), key_pem.size()); }
+
+Result<Config, std::string> parse_config(std::string name, std::string_view text, std::filesystem::path directory) {
+  const auto document = net::StrictJson::parse(std::move(name), text, std::move(directory));
+  if (!document) return fail(document.error());
+  const net::StrictObject root = document->root();
+
+  Config config;
+  config.cluster = root.text("cluster", 1, wire::kMaxName);
+  if (!config.cluster.empty() && !wire::valid_name(config.cluster))
+    root.reject("cluster", "expected a name of A-Z a-z 0-9 . _ -");
+  for (const net::StrictObject& entry : root.objects("signers", 2, kMaxParties)) {
+    Config::Signer signer;
+    signer.id = static_cast<PartyId>(entry.integer("id", 1, kMaxParties));
+    auto address = entry.host_port("address");
+    signer.host = std::move(address.host);
+    signer.port = address.port;
+    signer.identity = *IdentityPublicKey::from(entry.hex("identity", 32));
+    for (const auto& other : config.signers) {
+      if (other.id == signer.id) entry.reject("id", "is given twice");
+      if (other.identity == signer.identity && !signer.identity.is_zero()) entry.reject("identity", "is given twice");
+      if (other.host == signer.host && other.port == signer.port && signer.port != 0)
+        entry.reject("address", "is given twice");
+    }
+    config.signers.push_back(std::move(signer));
+  }
+  std::ranges::sort(config.signers, {}, &Config::Signer::id);
+  const net::StrictObject tls = root.object("tls");
+  config.certificate = tls.file("certificate");
+  config.key = tls.file("key");
+  config.ca = tls.file("ca");
+  config.deadline = std::chrono::milliseconds(root.integer_or("deadline_ms", 1, 60000, 200));
+  if (const auto log = root.object_if("log")) {
+    static constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
+    config.log_file = log->file_if("file");
+    config.log_level = static_cast<LogLevel>(log->choice_or("level", kLevels, 1));
+  }
+  if (auto whole = document->finish(); !whole) return fail(whole.error());
+  return config;
+}
+
+Result<LoadedConfig, std::string> load_config(const std::filesystem::path& path) {
+  auto text = read_file(path);
+  if (!text) return fail(text.error());
+  auto config = parse_config(path.string(), text->text, path.parent_path());
+  if (!config) return fail(config.error());
+
+  LoadedConfig out;
+  out.config = std::move(*config);
+  auto key = read_file(out.config.key);
+  if (!key) return fail(path.string() + ": tls.key: " + key.error());
+  out.key_pem = std::move(key->text);
+  if ((key->mode & 0007) != 0)
+    out.warnings.push_back(out.config.key.string() + ": everybody on this host may use this private key; chmod 640 it");
+  auto certificate = read_file(out.config.certificate);
+  if (!certificate) return fail(path.string() + ": tls.certificate: " + certificate.error());
+  out.certificate_pem = std::move(certificate->text);
+  auto ca = read_file(out.config.ca);
+  if (!ca) return fail(path.string() + ": tls.ca: " + ca.error());
+  out.ca_pem = std::move(ca->text);
+  out.fingerprint = digest_of({path.string(), text->text, out.certificate_pem, out.key_pem, out.ca_pem});
+  return out;
+}
+
+}  // namespace quorate::provider

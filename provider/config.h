@@ -1,0 +1,62 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/ids.h"
+#include "protocol/base/result.h"
+#include "protocol/hash/identity.h"
+#include "provider/log.h"
+
+namespace quorate::provider {
+
+/// provider.json: where the signers of a cluster are, and with which certificate to talk to them.
+///
+///     { "cluster": "example",
+///       "signers": [ {"id": 1, "address": "192.0.2.1:7401", "identity": "<Ed25519 public key, 64 hex digits>"}, ... ],
+///       "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"},
+///       "deadline_ms": 200,
+///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"} }
+///
+/// deadline_ms and log may be left out, as may each key of log; log lines then go to standard error.
+struct Config {
+  struct Signer {
+    PartyId id = kNobody;
+    std::string host;
+    std::uint16_t port = 0;
+    IdentityPublicKey identity;
+  };
+
+  std::string cluster;
+  std::vector<Signer> signers;  ///< ascending by id
+  std::filesystem::path certificate, key, ca;
+  std::chrono::milliseconds deadline{200};
+  std::optional<std::filesystem::path> log_file;
+  LogLevel log_level = LogLevel::Warning;
+};
+
+/// A configuration and the contents of all files it names, as they were at one moment: nothing has to be
+/// opened later, when the server has changed its root or its user.
+struct LoadedConfig {
+  Config config;
+  std::string certificate_pem, key_pem, ca_pem;
+  Digest fingerprint;  ///< of everything that was read: equal if nothing has changed
+  std::vector<std::string> warnings;
+
+  LoadedConfig() = default;
+  LoadedConfig(const LoadedConfig&) = delete;
+  LoadedConfig& operator=(const LoadedConfig&) = delete;
+  LoadedConfig(LoadedConfig&&) noexcept = default;
+  LoadedConfig& operator=(LoadedConfig&&) noexcept = default;
+  ~LoadedConfig();  ///< wipes key_pem
+};
+
+/// Fails with one line that names the file, the key's path and what was expected there.
+Result<Config, std::string> parse_config(std::string name, std::string_view text, std::filesystem::path directory);
+Result<LoadedConfig, std::string> load_config(const std::filesystem::path& path);
+
+}  // namespace quorate::provider

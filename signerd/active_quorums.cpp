@@ -1,0 +1,62 @@
+#include "signerd/active_quorums.h"
+
+#include <algorithm>
+
+namespace quorate::signerd {
+
+namespace {
+
+/// All subsets of `size` elements, in lexicographic order.
+std::vector<Quorum> subsets(const std::vector<PartyId>& members, std::size_t size) {
+  std::vector<Quorum> out;
+  std::vector<std::size_t> at(size);
+  for (std::size_t i = 0; i < size; ++i) at[i] = i;
+  for (;;) {
+    Quorum subset;
+    for (auto i : at) subset.push_back(members[i]);
+    out.push_back(std::move(subset));
+    std::size_t i = size;
+    while (i > 0 && at[i - 1] == members.size() - size + i - 1) --i;
+    if (i == 0) return out;
+    ++at[i - 1];
+    for (; i < size; ++i) at[i] = at[i - 1] + 1;
+  }
+}
+
+bool disjoint(const Quorum& a, const Quorum& b) {
+  return std::none_of(a.begin(), a.end(), [&](auto id) { return std::binary_search(b.begin(), b.end(), id); });
+}
+
+/// C(n, k) <= limit
+bool at_most(std::size_t n, std::size_t k, std::size_t limit) {
+  std::size_t c = 1;
+  for (std::size_t i = 1; i <= std::min(k, n - k); ++i) {
+    c = c * (n - i + 1) / i;
+    if (c > limit) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::vector<Quorum> active_quorums(const std::vector<PartyId>& members, std::size_t threshold, std::size_t survive) {
+  constexpr std::size_t kAll = 20;
+  if (at_most(members.size(), threshold, kAll)) return subsets(members, threshold);
+  std::vector<Quorum> family;
+  std::vector<std::size_t> load(kMaxParties + 1, 0);
+  for (const auto& lost : subsets(members, survive)) {
+    if (std::any_of(family.begin(), family.end(), [&](const auto& q) { return disjoint(q, lost); })) continue;
+    // The least loaded signers that are left, so that the work is spread.
+    std::vector<PartyId> rest;
+    for (auto id : members)
+      if (!std::binary_search(lost.begin(), lost.end(), id)) rest.push_back(id);
+    std::stable_sort(rest.begin(), rest.end(), [&](auto a, auto b) { return load[a] < load[b]; });
+    Quorum quorum(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(threshold));
+    std::sort(quorum.begin(), quorum.end());
+    for (auto id : quorum) ++load[id];
+    family.push_back(std::move(quorum));
+  }
+  return family;
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,81 @@
+#include "signerd/disputes.h"
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <nlohmann/json.hpp>
+
+#include "protocol/net/strict_json.h"
+#include "signerd/durable_file.h"
+
+namespace quorate::signerd {
+
+std::string wall_time() {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char date[32], fraction[8];
+  std::strftime(date, sizeof date, "%FT%T", &utc);
+  std::snprintf(fraction, sizeof fraction, ".%03uZ", static_cast<unsigned>(ms) % 1000);
+  return std::string(date) + fraction;
+}
+
+Result<Disputes, std::string> Disputes::open(std::filesystem::path file) {
+  Disputes out(std::move(file));
+  if (!std::filesystem::exists(out.file_)) return out;
+  auto json = net::StrictJson::load(out.file_);
+  if (!json) return fail(json.error());
+  for (const auto& object : json->root().objects("disputes", 0, 100'000)) {
+    Entry entry;
+    entry.epoch = EpochId::from(object.hex("epoch", 32)).value_or(EpochId{});
+    for (auto id : object.integers("members", 2, kMaxParties, 1, kMaxParties))
+      entry.members.push_back(static_cast<PartyId>(id));
+    entry.whole = object.flag("quorum");
+    entry.fault = object.text("fault");
+    entry.detail = object.text("detail", 0);
+    entry.time = object.text("time");
+    out.entries_.push_back(std::move(entry));
+  }
+  if (auto ok = json->finish(); !ok) return fail(ok.error());
+  return out;
+}
+
+Result<void, std::string> Disputes::add(Entry entry) {
+  for (const auto& known : entries_)
+    if (known.epoch == entry.epoch && known.members == entry.members && known.whole == entry.whole) return {};
+  entries_.push_back(std::move(entry));
+  nlohmann::ordered_json out{{"disputes", nlohmann::ordered_json::array()}};
+  for (const auto& e : entries_)
+    out["disputes"].push_back({{"time", e.time},
+                               {"epoch", e.epoch.hex()},
+                               {"members", e.members},
+                               {"quorum", e.whole},
+                               {"fault", e.fault},
+                               {"detail", e.detail}});
+  return write_durably(file_, as_bytes(out.dump(2) + "\n"), 0600);
+}
+
+Result<void, std::string> Disputes::add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why) {
+  return add({epoch, {std::min(a, b), std::max(a, b)}, false, std::string(name(why.fault)), why.detail, wall_time()});
+}
+
+Result<void, std::string> Disputes::add_quorum(const EpochId& epoch, const Quorum& quorum, const Abort& why) {
+  return add({epoch, quorum, true, std::string(name(why.fault)), why.detail, wall_time()});
+}
+
+bool Disputes::pair_blocked(const EpochId& epoch, PartyId a, PartyId b) const {
+  const Quorum pair{std::min(a, b), std::max(a, b)};
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const auto& e) { return !e.whole && e.epoch == epoch && e.members == pair; });
+}
+
+bool Disputes::quorum_blocked(const EpochId& epoch, const Quorum& quorum) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) {
+    if (e.epoch != epoch) return false;
+    return e.whole ? e.members == quorum : std::includes(quorum.begin(), quorum.end(), e.members.begin(), e.members.end());
+  });
+}
+
+}  // namespace quorate::signerd

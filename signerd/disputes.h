@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <set>
+
+#include "protocol/base/abort.h"
+
+namespace quorate::signerd {
+
+/// What must not be forgotten over a restart (SPEC 5.6): pairs that failed a check on secret OT state are
+/// never scheduled together again, and quorums that failed as a whole are not used again, until an
+/// operator clears them. One JSON file, replaced atomically before anything is answered.
+class Disputes {
+ public:
+  /// A missing file is an empty list; a damaged one is an error.
+  static Result<Disputes, std::string> open(std::filesystem::path file);
+
+  /// Durable when it returns.
+  Result<void, std::string> add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why);
+  Result<void, std::string> add_quorum(const EpochId& epoch, const Quorum& quorum, const Abort& why);
+
+  [[nodiscard]] bool pair_blocked(const EpochId& epoch, PartyId a, PartyId b) const;
+  /// The quorum itself, or a pair within it.
+  [[nodiscard]] bool quorum_blocked(const EpochId& epoch, const Quorum& quorum) const;
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    EpochId epoch;
+    Quorum members;
+    bool whole = false;   ///< quorum, not pair
+    std::string fault, detail, time;
+  };
+  explicit Disputes(std::filesystem::path file) : file_(std::move(file)) {}
+  Result<void, std::string> add(Entry entry);
+
+  std::filesystem::path file_;
+  std::vector<Entry> entries_;
+};
+
+/// UTC, "2026-11-22T14:30:00.123Z".
+std::string wall_time();
+
+}  // namespace quorate::signerd

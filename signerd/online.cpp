@@ -1,0 +1,192 @@
+#include "signerd/online.h"
+
+#include <nlohmann/json.hpp>
+
+#include "protocol/tecdsa/message.h"
+#include "protocol/tecdsa/partial.h"
+#include "protocol/tecdsa/presign.h"
+#include "protocol/wire/content.h"
+#include "protocol/wire/online_codec.h"
+#include "protocol/wire/record_codec.h"
+
+namespace quorate::signerd {
+
+using wire::MessageType;
+
+namespace {
+
+constexpr std::size_t kRecentPartials = 16 * 1024;
+/// Twice the longest deadline of a request: a fail-over within it gets the same partial again.
+constexpr std::chrono::milliseconds kRecentTime{2000};
+
+Failure<SignError> refuse(SignErrorCode code, std::string reason) { return fail(SignError{code, std::move(reason)}); }
+
+template <class T>
+wire::Envelope reply_to(const wire::Envelope& request, const T& message) {
+  return {wire::kTypeOf<T>, request.sid, request.to, kNobody, wire::encode(message)};
+}
+
+MessageDigest digest_of(wire::DigestAlgorithm algorithm) {
+  return *message_digest_from(static_cast<std::uint8_t>(algorithm));
+}
+
+}  // namespace
+
+Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing& keys, Policy& policy,
+               const Audit& audit, std::function<std::vector<PartyId>()> linked)
+    : me_(me),
+      identity_(identity),
+      instance_(instance),
+      keys_(keys),
+      policy_(policy),
+      audit_(audit),
+      linked_(std::move(linked)),
+      recent_(kRecentPartials, kRecentTime) {}
+
+std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
+                                             Clock::time_point now) {
+  auto handle = [&]() -> Answer {
+    switch (request.type) {
+      case MessageType::StatusRequest: return status(who, request);
+      case MessageType::LeaseRequest: return lease(who, request, now);
+      case MessageType::SignRequest: return sign(who, request, now);
+      case MessageType::RecordRequest: return record(who, request);
+      case MessageType::ConfirmRequest: return confirm(who, request, now);
+      default: return refuse(SignErrorCode::PolicyDenied, "this message is not for a signer's on-line side");
+    }
+  };
+  if (request.type == MessageType::LeaseReturn) {
+    if (auto returned = wire::decode<wire::LeaseReturn>(request.payload))
+      if (auto* key = keys_.by_epoch(returned->epoch)) key->pools.give_back(who.uri(), returned->ids);
+    return std::nullopt;
+  }
+  auto answer = handle();
+  if (answer) return std::move(answer).value();
+  ++counters_.refused;
+  return reply_to(request, wire::Refusal{answer.error().code, answer.error().detail});
+}
+
+Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, const KeyId& id, const EpochId& epoch) {
+  auto* key = keys_.by_key(id);
+  if (key == nullptr || !policy_.may_use_key(who, key->info().name))
+    return refuse(SignErrorCode::KeyUnknown, "signer " + std::to_string(me_) + " has no key " + id.brief() +
+                                                 " for " + who.str());
+  if (key->info().epoch != epoch)
+    return refuse(SignErrorCode::EpochMismatch, "key " + id.brief() + " is in epoch " + key->info().epoch.brief());
+  return key;
+}
+
+Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request) {
+  auto asked = wire::decode<wire::StatusRequest>(request.payload);
+  if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
+  wire::StatusReply reply{me_, instance_, {}, linked_()};
+  for (auto& [epoch, key] : keys_.all()) {
+    const auto& info = key->info();
+    if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
+    wire::KeyStatus status{info.key, epoch, info.curve->id(), static_cast<std::uint8_t>(info.threshold), {}, {}};
+    for (const auto& member : info.members) status.members.push_back(member.id);
+    for (const auto& quorum : key->quorums)
+      status.pools.push_back({quorum, leader_of(epoch, quorum), key->pools.available(quorum), key->pools.limits().target});
+    reply.keys.push_back(std::move(status));
+  }
+  return reply_to(request, reply);
+}
+
+wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum,
+                                   std::size_t count, Clock::time_point now) {
+  wire::LeaseReply reply;
+  if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
+  counters_.leased += reply.ids.size();
+  reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
+  reply.available = key.pools.available(quorum);
+  return reply;
+}
+
+Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
+  auto asked = wire::decode<wire::LeaseRequest>(request.payload);
+  if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
+  auto key = key_for(who, asked->key, asked->epoch);
+  if (!key) return fail(key.error());
+  return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now));
+}
+
+/// SPEC 6.1-6.2, in this order: authorise, parse, compute the digest, take the presignature out for good, answer.
+Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now) {
+  auto decoded = wire::decode<wire::SignRequest>(envelope.payload);
+  if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
+  const auto& request = *decoded;
+  auto audit = [&](std::string_view outcome, const std::string& reason) {
+    audit_.write({{"request", envelope.sid.hex()},
+                  {"who", who.uri()},
+                  {"outcome", outcome},
+                  {"reason", reason},
+                  {"key", request.key.hex()},
+                  {"epoch", request.epoch.brief()},
+                  {"presignature", request.presignature.str()},
+                  {"quorum", request.quorum},
+                  {"context", wire::name(request.context)},
+                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}});
+  };
+  auto refused = [&](SignError error) {
+    audit("refused", error.what());
+    return fail(std::move(error));
+  };
+  auto found = key_for(who, request.key, request.epoch);
+  if (!found) return refused(found.error());
+  ActiveKey& key = **found;
+  const Curve& curve = *key.info().curve;
+  if (auto denied = policy_.refuse_signature(who, key.info().name, request.context, now)) return refused(*denied);
+  if (auto ok = wire::check_content(request.context, request.content, request.digest, curve, key.spki); !ok)
+    return refused({SignErrorCode::PolicyDenied, ok.error()});
+  const Scalar m = message_scalar(curve, digest_of(request.digest), request.content);
+
+  const Digest fingerprint = RecentPartials::fingerprint(curve.id(), request);
+  auto answer = recent_.find(request.presignature, fingerprint, now);
+  const bool repeated = answer.has_value();
+  if (!repeated) {
+    auto taken = key.pools.take(request.presignature, now);
+    if (!taken || taken->quorum != request.quorum)
+      return refused({SignErrorCode::PresignatureConsumed,
+                      "presignature " + request.presignature.sid.brief() + "/" +
+                          std::to_string(request.presignature.index) + " is not, or no longer, in the pool"});
+    consumed_ = true;
+    answer = RecentPartials::Answer{taken->presignature.r, {}, taken->presignature.record};
+    answer->s = partial_sign(std::move(taken->presignature), m);
+    recent_.remember(request.presignature, fingerprint, *answer, now);
+  }
+  repeated ? ++counters_.repeated : ++counters_.signed_;
+  audit(repeated ? "repeated" : "signed", "");
+  return reply_to(envelope, wire::SignReply{request.presignature, answer->r, answer->record, answer->s,
+                                            lease_now(who, key, request.quorum, request.lease, now)});
+}
+
+Online::Answer Online::record(const net::PeerIdentity& who, const wire::Envelope& request) {
+  auto asked = wire::decode<wire::RecordRequest>(request.payload);
+  if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
+  for (auto& [epoch, key] : keys_.all()) {
+    if (!policy_.may_use_key(who, key->info().name)) continue;
+    if (auto r = key->pools.record(asked->presignature))
+      return reply_to(request, wire::RecordReply{r->quorum, r->epoch, r->key, r->R, r->K, r->C, r->rows});
+  }
+  return refuse(SignErrorCode::KeyUnknown, "no such presignature here");
+}
+
+/// SPEC 6.4: the same partial again, now under the identity signature. Only what was answered before is repeated.
+Online::Answer Online::confirm(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now) {
+  auto asked = wire::decode<wire::ConfirmRequest>(envelope.payload);
+  if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
+  auto key = key_for(who, asked->key, asked->epoch);
+  if (!key) return fail(key.error());
+  const Curve& curve = *(*key)->info().curve;
+  wire::SignRequest as_signed{asked->presignature, asked->quorum, asked->key, asked->epoch, asked->context,
+                              asked->digest, asked->content, 0, 0};
+  const auto answer = recent_.find(asked->presignature, RecentPartials::fingerprint(curve.id(), as_signed), now);
+  if (!answer) return refuse(SignErrorCode::PresignatureConsumed, "no such partial is remembered");
+  const Digest digest = signed_partial_digest(
+      Binding{.curve = curve.id(), .key = asked->key, .epoch = asked->epoch, .sid = asked->presignature.sid,
+              .from = me_, .instance = asked->presignature.index},
+      answer->record, static_cast<std::uint8_t>(asked->context), digest_of(asked->digest), asked->content, answer->s);
+  return reply_to(envelope, wire::ConfirmReply{answer->s, answer->record, identity_.sign(digest)});
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "protocol/net/tls.h"
+#include "protocol/wire/envelope.h"
+#include "protocol/wire/record.h"
+#include "signerd/key_ring.h"
+#include "signerd/log.h"
+#include "signerd/policy.h"
+#include "signerd/recent_partials.h"
+
+namespace quorate::signerd {
+
+/// The on-line half of a signer (SPEC section 6): status, leases and partial signatures. One call a
+/// request, no waiting. I/O thread only.
+class Online {
+ public:
+  Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing& keys, Policy& policy, const Audit& audit,
+         std::function<std::vector<PartyId>()> linked);
+
+  /// The answer to a request of an authenticated caller: the matching reply, or a Refusal. Nothing for
+  /// messages that want no answer.
+  std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
+                                       Clock::time_point now);
+  void tick(Clock::time_point now) { recent_.expire(now); }
+  /// Something was taken from a pool since the last call.
+  bool take_consumed() { return std::exchange(consumed_, false); }
+
+  struct Counters {
+    std::uint64_t signed_ = 0, repeated = 0, refused = 0, leased = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  using Answer = Result<wire::Envelope, SignError>;
+  Answer status(const net::PeerIdentity& who, const wire::Envelope& request);
+  Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
+  Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
+  Answer record(const net::PeerIdentity& who, const wire::Envelope& request);
+  Answer confirm(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
+  Result<ActiveKey*, SignError> key_for(const net::PeerIdentity& who, const KeyId& key, const EpochId& epoch);
+  wire::LeaseReply lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum, std::size_t count,
+                             Clock::time_point now);
+
+  PartyId me_;
+  const IdentityKey& identity_;
+  Digest instance_;
+  KeyRing& keys_;
+  Policy& policy_;
+  const Audit& audit_;
+  std::function<std::vector<PartyId>()> linked_;
+  RecentPartials recent_;
+  Counters counters_;
+  bool consumed_ = false;
+};
+
+}  // namespace quorate::signerd

@@ -1,0 +1,179 @@
+#include "signerd/pair_setups.h"
+
+#include <nlohmann/json.hpp>
+
+#include "protocol/session/setup_machine.h"
+#include "protocol/wire/setup_codec.h"
+
+namespace quorate::signerd {
+
+using wire::MessageType;
+
+namespace {
+/// At most one set-up a pair and epoch in this time: each costs tens of milliseconds.
+constexpr std::chrono::seconds kSetupInterval{1};
+constexpr std::chrono::seconds kSetupTimeout{30};
+}  // namespace
+
+PairSetups::PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Disputes& disputes, const Log& log,
+                       MeshView mesh)
+    : me_(me), keys_(keys), sessions_(sessions), disputes_(disputes), log_(log), mesh_(std::move(mesh)) {}
+
+void PairSetups::peer_up(PartyId peer, bool new_process) {
+  if (new_process) {
+    std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
+    std::erase_if(announced_, [&](const auto& item) {
+      return std::get<1>(item.first) == peer || std::get<2>(item.first) == peer;
+    });
+  }
+  for (const auto& [pair, state] : states_)
+    mesh_.send({MessageType::SetupReady, {}, me_, peer, wire::encode(wire::SetupReady{pair.epoch, pair.peer, state->id})});
+  // A link that was lost may have cut a set-up in two: both sides make a new one.
+  for (auto& [epoch, key] : keys_.all()) open(*key, peer, Clock::now());
+}
+
+void PairSetups::peer_down(PartyId peer) {
+  std::erase_if(announced_, [&](const auto& item) { return std::get<1>(item.first) == peer; });
+}
+
+void PairSetups::key_added(const EpochId& epoch) {
+  auto* key = keys_.by_epoch(epoch);
+  for (const auto& member : key->info().members) open(*key, member.id, Clock::now());
+}
+
+void PairSetups::tick(Clock::time_point now) {
+  for (auto& [epoch, key] : keys_.all())
+    for (const auto& member : key->info().members)
+      if (!agreed(epoch, me_, member.id)) open(*key, member.id, now);
+}
+
+void PairSetups::open(ActiveKey& key, PartyId peer, Clock::time_point now) {
+  const EpochId& epoch = key.info().epoch;
+  const Pair pair{epoch, peer};
+  if (peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
+  if (running_.contains(pair) || disputes_.pair_blocked(epoch, me_, peer)) return;
+  auto& not_before = not_before_[pair];
+  if (now < not_before) return;
+  not_before = now + kSetupInterval;
+  SystemRng rng;
+  run(key, peer, rng.make_id<SessionId>(), std::nullopt);
+}
+
+void PairSetups::run(ActiveKey& key, PartyId peer, const SessionId& sid, std::optional<wire::Envelope> opening) {
+  const EpochId epoch = key.info().epoch;
+  running_[{epoch, peer}] = sid;
+  SessionHost::Session session;
+  session.peers = {peer};
+  session.timeout = kSetupTimeout;
+  session.on_end = [this, epoch, peer](SessionHost::Ending ending) { ended(epoch, peer, std::move(ending)); };
+  sessions_.open(sid, std::make_shared<session::SetupMachine>(*key.info().curve, key.info().key, epoch, sid, me_, peer),
+                 std::move(session));
+  if (opening) sessions_.deliver(std::move(*opening));
+}
+
+void PairSetups::ended(const EpochId& epoch, PartyId peer, SessionHost::Ending ending) {
+  const auto running = running_.find({epoch, peer});
+  const SessionId sid = running == running_.end() ? SessionId{} : running->second;
+  if (running != running_.end()) running_.erase(running);
+  const nlohmann::ordered_json fields{{"peer", peer}, {"epoch", epoch.brief()}};
+  if (!ending.abort) {
+    auto state = std::make_shared<const ot::PairState>(
+        static_cast<session::SetupMachine&>(*ending.machine).take_result());
+    const SetupId id = state->id;
+    states_[{epoch, peer}] = std::move(state);
+    log_.info("setup_done", fields);
+    announce(epoch, peer, id);
+    return;
+  }
+  auto more = fields;
+  more["reason"] = ending.abort->what();
+  if (ending.abort->blame.kind == Blame::Kind::Pair) {
+    destroy(epoch, peer, *ending.abort);
+    mesh_.send({MessageType::SetupAbort, sid, me_, peer, wire::encode_abort(ending.abort->fault)});
+  } else {
+    log_.warn("setup_failed", more);
+  }
+}
+
+void PairSetups::announce(const EpochId& epoch, PartyId peer, const SetupId& setup) {
+  announced_[{epoch, me_, peer}] = setup;
+  const auto* key = keys_.by_epoch(epoch);
+  if (key == nullptr) return;
+  const Bytes payload = wire::encode(wire::SetupReady{epoch, peer, setup});
+  for (const auto& member : key->info().members)
+    if (member.id != me_) mesh_.send({MessageType::SetupReady, {}, me_, member.id, payload});
+  if (on_change) on_change();
+}
+
+void PairSetups::destroy(const EpochId& epoch, PartyId peer, const Abort& why) {
+  sessions_.abort_with(peer, "dispute with signer " + std::to_string(peer));
+  states_.erase({epoch, peer});
+  if (auto written = disputes_.add_pair(epoch, me_, peer, why); !written)
+    log_.error("dispute_not_written", {{"reason", written.error()}});
+  log_.error("dispute", {{"peer", peer}, {"epoch", epoch.brief()}, {"reason", why.what()}});
+  announce(epoch, peer, SetupId{});
+}
+
+void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point now) {
+  if (envelope.type == MessageType::SetupReady) {
+    auto ready = wire::decode<wire::SetupReady>(envelope.payload);
+    const auto* key = ready ? keys_.by_epoch(ready->epoch) : nullptr;
+    if (key == nullptr || key->info().member(envelope.from) == nullptr || key->info().member(ready->peer) == nullptr)
+      return;
+    announced_[{ready->epoch, envelope.from, ready->peer}] = ready->setup;
+    if (on_change) on_change();
+    return;
+  }
+  if (envelope.type == MessageType::SetupOpen) {
+    auto open = wire::decode<wire::SetupOpen>(envelope.payload);
+    auto* key = open ? keys_.by_epoch(open->epoch) : nullptr;
+    if (key == nullptr || envelope.from >= me_ || key->info().key != open->key ||
+        key->info().curve->id() != open->curve || key->info().member(envelope.from) == nullptr)
+      return;
+    const Pair pair{open->epoch, envelope.from};
+    if (disputes_.pair_blocked(open->epoch, me_, envelope.from) || now < not_before_[pair]) return;
+    not_before_[pair] = now + kSetupInterval / 2;
+    if (const auto running = running_.find(pair); running != running_.end())
+      sessions_.abort(SessionId(running->second), Abort{Fault::TimedOut, Blame::nobody(), "replaced by a newer set-up"});
+    states_.erase(pair);
+    run(*key, envelope.from, envelope.sid, envelope);
+    return;
+  }
+  if (envelope.type == MessageType::SetupAbort) {
+    auto fault = wire::decode_abort(envelope.payload);
+    for (const auto& [pair, sid] : running_) {
+      if (pair.peer != envelope.from || sid != envelope.sid || !fault) continue;
+      sessions_.abort(SessionId(sid), Abort{*fault, Blame::pair(me_, envelope.from), "signer " +
+                                      std::to_string(envelope.from) + " reports " + std::string(name(*fault))});
+      return;
+    }
+    return;
+  }
+  sessions_.deliver(envelope);
+}
+
+std::shared_ptr<const ot::PairState> PairSetups::state(const EpochId& epoch, PartyId peer) const {
+  const auto found = states_.find({epoch, peer});
+  return found == states_.end() ? nullptr : found->second;
+}
+
+std::optional<SetupId> PairSetups::agreed(const EpochId& epoch, PartyId a, PartyId b) const {
+  const auto one = announced_.find({epoch, a, b}), two = announced_.find({epoch, b, a});
+  if (one == announced_.end() || two == announced_.end() || one->second != two->second || one->second.is_zero())
+    return std::nullopt;
+  return one->second;
+}
+
+std::optional<std::vector<SetupId>> PairSetups::agreed(const EpochId& epoch, const Quorum& quorum) const {
+  std::vector<SetupId> out;
+  for (std::size_t i = 0; i < quorum.size(); ++i) {
+    for (std::size_t j = i + 1; j < quorum.size(); ++j) {
+      const auto id = agreed(epoch, quorum[i], quorum[j]);
+      if (!id) return std::nullopt;
+      out.push_back(*id);
+    }
+  }
+  return out;
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "protocol/ot/pair_state.h"
+#include "signerd/disputes.h"
+#include "signerd/key_ring.h"
+#include "signerd/log.h"
+#include "signerd/session_host.h"
+
+namespace quorate::signerd {
+
+/// What the background protocols know of the mesh.
+struct MeshView {
+  std::function<bool(const wire::Envelope&)> send;
+  std::function<bool(PartyId)> linked;
+};
+
+/// Keeps one fresh OT set-up per peer and key epoch (SPEC section 2), and knows which set-ups all other
+/// pairs have announced, so that a leader can plan a batch. I/O thread only.
+class PairSetups {
+ public:
+  PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Disputes& disputes, const Log& log, MeshView mesh);
+
+  void peer_up(PartyId peer, bool new_process);
+  void peer_down(PartyId peer);
+  /// A key became active: set-ups for it with everyone who is linked.
+  void key_added(const EpochId& epoch);
+  void on_message(const wire::Envelope& envelope, Clock::time_point now);
+  /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state, ends its
+  /// sessions, and writes the dispute down before this returns (SPEC 3.4).
+  void destroy(const EpochId& epoch, PartyId peer, const Abort& why);
+  /// Opens set-ups that are missing; call it once a second.
+  void tick(Clock::time_point now);
+
+  [[nodiscard]] std::shared_ptr<const ot::PairState> state(const EpochId& epoch, PartyId peer) const;
+  /// The set-up that both ends of a pair have announced; nothing if they have not, or differ.
+  [[nodiscard]] std::optional<SetupId> agreed(const EpochId& epoch, PartyId a, PartyId b) const;
+  /// Set-up ids of all pairs of the quorum in lexicographic order; nothing if one is missing.
+  [[nodiscard]] std::optional<std::vector<SetupId>> agreed(const EpochId& epoch, const Quorum& quorum) const;
+  /// Called when something new was agreed upon.
+  std::function<void()> on_change;
+
+ private:
+  struct Pair {
+    EpochId epoch;
+    PartyId peer;
+    auto operator<=>(const Pair&) const = default;
+  };
+  void open(ActiveKey& key, PartyId peer, Clock::time_point now);
+  void run(ActiveKey& key, PartyId peer, const SessionId& sid, std::optional<wire::Envelope> opening);
+  void ended(const EpochId& epoch, PartyId peer, SessionHost::Ending ending);
+  void announce(const EpochId& epoch, PartyId peer, const SetupId& setup);
+
+  PartyId me_;
+  KeyRing& keys_;
+  SessionHost& sessions_;
+  Disputes& disputes_;
+  const Log& log_;
+  MeshView mesh_;
+  std::map<Pair, std::shared_ptr<const ot::PairState>> states_;
+  std::map<Pair, SessionId> running_;
+  std::map<Pair, Clock::time_point> not_before_;              ///< set-ups of a pair are rate-limited
+  std::map<std::tuple<EpochId, PartyId, PartyId>, SetupId> announced_;  ///< epoch, who says it, with whom
+};
+
+}  // namespace quorate::signerd

@@ -1,0 +1,240 @@
+#include "signerd/presigner.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "protocol/session/presign_machine.h"
+#include "protocol/wire/presign_codec.h"
+#include "protocol/wire/setup_codec.h"
+
+namespace quorate::signerd {
+
+using wire::MessageType;
+
+namespace {
+
+constexpr std::chrono::milliseconds kFirstBackOff{50};
+constexpr std::chrono::milliseconds kLongestBackOff{30'000};
+/// An empty pool is served with a small batch first, so that the first signatures come soon.
+constexpr std::uint32_t kFirstBatch = 8;
+/// Batches of one leader that a member takes part in at a time.
+constexpr std::size_t kMaxJoined = 8;
+
+}  // namespace
+
+Presigner::Presigner(PartyId me, const IdentityKey& identity, KeyRing& keys, PairSetups& setups,
+                     SessionHost& sessions, Disputes& disputes, const Log& log, MeshView mesh, PresignLimits limits)
+    : me_(me),
+      identity_(identity),
+      keys_(keys),
+      setups_(setups),
+      sessions_(sessions),
+      disputes_(disputes),
+      log_(log),
+      mesh_(std::move(mesh)),
+      limits_(limits) {}
+
+bool Presigner::possible(const Task& task, Clock::time_point now) const {
+  if (leading_.contains(task) || disputes_.quorum_blocked(task.epoch, task.quorum)) return false;
+  if (const auto back = back_.find(task); back != back_.end() && now < back->second.until) return false;
+  for (auto id : task.quorum)
+    if (id != me_ && !mesh_.linked(id)) return false;
+  return setups_.agreed(task.epoch, task.quorum).has_value();
+}
+
+/// Every quorum reaches its minimum before any goes further; among equals the shallowest first.
+std::optional<Presigner::Task> Presigner::next_task(Clock::time_point now) const {
+  std::optional<Task> best;
+  std::pair<bool, std::uint32_t> best_rank;
+  for (auto& [epoch, key] : keys_.all()) {
+    for (const auto& quorum : key->quorums) {
+      if (leader_of(epoch, quorum) != me_) continue;
+      const std::uint32_t depth = key->pools.available(quorum);
+      if (depth >= key->pools.limits().target) continue;
+      Task task{epoch, quorum};
+      const std::pair rank{depth >= key->pools.limits().min, depth};
+      if ((!best || rank < best_rank) && possible(task, now)) {
+        best = std::move(task);
+        best_rank = rank;
+      }
+    }
+  }
+  return best;
+}
+
+void Presigner::tick(Clock::time_point now) {
+  while (leading_.size() < limits_.parallel) {
+    const auto task = next_task(now);
+    if (!task) return;
+    lead(*task);
+  }
+}
+
+void Presigner::lead(const Task& task) {
+  auto& key = *keys_.by_epoch(task.epoch);
+  SystemRng rng;
+  PresignPlan plan;
+  plan.curve = key.info().curve->id();
+  plan.key = key.info().key;
+  plan.epoch = task.epoch;
+  plan.quorum = task.quorum;
+  plan.batch = key.pools.depth(task.quorum) == 0 ? std::min(kFirstBatch, limits_.batch) : limits_.batch;
+  plan.tree_depth = ot::kTreeDepth;
+  plan.batch_number = ++next_number_[task];
+  plan.leader_nonce = rng.make_id<Digest>();
+  plan.setups = *setups_.agreed(task.epoch, task.quorum);
+  run(key, plan, true);
+}
+
+PresignInputs Presigner::inputs_for(ActiveKey& key, const PresignPlan& plan,
+                                    std::vector<std::shared_ptr<const void>>& keep) const {
+  PresignInputs inputs{key.share.get(), &identity_, {}, plan};
+  keep.push_back(key.share);
+  for (auto id : plan.quorum) {
+    if (id == me_) continue;
+    if (auto state = setups_.state(plan.epoch, id)) {
+      inputs.pairs[id] = state.get();
+      keep.push_back(std::move(state));
+    }
+  }
+  return inputs;
+}
+
+void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
+  const Task task{plan.epoch, plan.quorum};
+  const SessionId sid = plan.sid();
+  std::vector<std::shared_ptr<const void>> keep;
+  auto inputs = inputs_for(key, plan, keep);
+  if (auto ok = check_plan(inputs); !ok) {
+    if (leading) back_off(task);
+    return give_up(task, sid, ok.error());
+  }
+  if (leading) leading_[task] = sid;
+  running_[sid] = task;
+  SessionHost::Session session;
+  for (auto id : plan.quorum)
+    if (id != me_) session.peers.push_back(id);
+  session.timeout = limits_.timeout;
+  session.on_end = [this, task, sid, leading](SessionHost::Ending ending) {
+    ended(task, sid, leading, std::move(ending));
+  };
+  // The machine looks at the share and the set-ups, which live as long as it does.
+  auto machine = std::make_shared<session::PresignMachine>(std::move(inputs));
+  auto* raw = machine.get();
+  std::shared_ptr<session::Machine> kept(raw, [keep = std::move(keep), machine = std::move(machine)](auto*) {});
+  sessions_.open(sid, std::move(kept), std::move(session));
+}
+
+bool Presigner::acceptable(const PresignPlan& plan, PartyId leader) const {
+  if (plan.quorum.empty() || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
+  if (disputes_.quorum_blocked(plan.epoch, plan.quorum)) return false;
+  const auto last = accepted_.find({leader, Task{plan.epoch, plan.quorum}});
+  if (last != accepted_.end() && last->second.setups == plan.setups && plan.batch_number <= last->second.batch_number)
+    return false;
+  std::size_t joined = 0;
+  for (const auto& [sid, task] : running_)
+    if (!leading_.contains(task) && leader_of(task.epoch, task.quorum) == leader) ++joined;
+  return joined < kMaxJoined;
+}
+
+void Presigner::join(const wire::Envelope& envelope) {
+  auto plan = wire::decode<PresignPlan>(envelope.payload);
+  auto* key = plan ? keys_.by_epoch(plan->epoch) : nullptr;
+  if (key == nullptr || plan->sid() != envelope.sid || sessions_.has(envelope.sid) || !acceptable(*plan, envelope.from)) {
+    ++counters_.refused;
+    mesh_.send({MessageType::PresignAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
+    return;
+  }
+  accepted_[{envelope.from, Task{plan->epoch, plan->quorum}}] = {plan->setups, plan->batch_number};
+  run(*key, *plan, false);
+}
+
+void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point) {
+  switch (envelope.type) {
+    case MessageType::PresignStart: return join(envelope);
+    case MessageType::PresignAbort: return on_abort(envelope);
+    case MessageType::PresignRetire: {
+      auto retire = wire::decode<wire::PresignRetire>(envelope.payload);
+      if (!retire) return;
+      for (auto& [epoch, key] : keys_.all()) key->pools.retire(envelope.from, envelope.sid, retire->indices);
+      return;
+    }
+    default: return sessions_.deliver(envelope);
+  }
+}
+
+void Presigner::ended(const Task& task, const SessionId& sid, bool leading, SessionHost::Ending ending) {
+  running_.erase(sid);
+  if (leading) leading_.erase(task);
+  auto* key = keys_.by_epoch(task.epoch);
+  if (!ending.abort && key != nullptr) {
+    auto batch = static_cast<session::PresignMachine&>(*ending.machine).take_result();
+    const std::size_t count = batch.items.size();
+    const auto now = Clock::now();
+    key->pools.add(std::move(batch), now);
+    back_.erase(task);
+    leading ? ++counters_.batches_led : ++counters_.batches_joined;
+    log_.debug("batch_pooled", {{"quorum", task.quorum}, {"count", count}, {"depth", key->pools.depth(task.quorum)},
+                                {"leading", leading}, {"sid", sid.brief()}});
+    if (leading) tick(now);
+    return;
+  }
+  if (!ending.abort) return;
+  ++counters_.failed;
+  if (leading) back_off(task);
+  const Abort& why = *ending.abort;
+  log_.warn("batch_failed", {{"quorum", task.quorum}, {"sid", sid.brief()}, {"reason", why.what()}});
+  // SPEC 3.4: state is wiped and the dispute is durable before anybody is answered.
+  if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
+  if (why.blame.kind == Blame::Kind::Quorum) {
+    if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written)
+      log_.error("dispute_not_written", {{"reason", written.error()}});
+    log_.error("quorum_blocked", {{"quorum", task.quorum}, {"epoch", task.epoch.brief()}, {"reason", why.what()}});
+  }
+  give_up(task, sid, why);
+}
+
+/// Only the other end of a dispute is told the fault; everybody else learns no more than that it is over.
+void Presigner::give_up(const Task& task, const SessionId& sid, const Abort& why) {
+  for (auto id : task.quorum) {
+    if (id == me_) continue;
+    const bool concerned = why.blame.kind == Blame::Kind::Pair && why.blame.other == id;
+    const Fault told = concerned ? why.fault : why.fault == Fault::BadParameters ? why.fault : Fault::TimedOut;
+    mesh_.send({MessageType::PresignAbort, sid, me_, id, wire::encode_abort(told)});
+  }
+}
+
+void Presigner::on_abort(const wire::Envelope& envelope) {
+  const auto running = running_.find(envelope.sid);
+  auto fault = wire::decode_abort(envelope.payload);
+  if (running == running_.end()) {  // too late to stop it, but its leader will not use it
+    for (auto& [epoch, key] : keys_.all()) key->pools.retire_batch(envelope.from, envelope.sid);
+    return;
+  }
+  if (!fault) return;
+  const Task task = running->second;
+  if (!std::binary_search(task.quorum.begin(), task.quorum.end(), envelope.from)) return;
+  const bool dispute = *fault != Fault::TimedOut && *fault != Fault::BadParameters;
+  sessions_.abort(envelope.sid,
+                  Abort{dispute ? *fault : Fault::TimedOut, dispute ? Blame::pair(me_, envelope.from) : Blame::nobody(),
+                        "signer " + std::to_string(envelope.from) + " ended the batch: " + std::string(name(*fault))});
+}
+
+void Presigner::back_off(const Task& task) {
+  auto& back = back_[task];
+  back.wait = std::clamp(back.wait * 2, kFirstBackOff, kLongestBackOff);
+  back.until = Clock::now() + back.wait;
+}
+
+void Presigner::announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired) {
+  std::map<std::pair<Quorum, SessionId>, wire::PresignRetire> grouped;
+  for (const auto& [quorum, id] : retired) grouped[{quorum, id.sid}].indices.push_back(id.index);
+  for (auto& [batch, message] : grouped) {
+    std::sort(message.indices.begin(), message.indices.end());
+    const Bytes payload = wire::encode(message);
+    for (auto id : batch.first)
+      if (id != me_) mesh_.send({MessageType::PresignRetire, batch.second, me_, id, payload});
+  }
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,78 @@
+#pragma once
+
+#include "protocol/tecdsa/presign.h"
+#include "signerd/pair_setups.h"
+
+namespace quorate::signerd {
+
+/// Limits of background presigning; from signerd.json ("presign").
+struct PresignLimits {
+  std::uint32_t batch = 64;
+  std::size_t parallel = 2;                       ///< batches in flight that this signer leads
+  std::chrono::milliseconds timeout{15'000};
+};
+
+/// Keeps the pools filled (SPEC section 5): starts batches for the quorums that this signer leads,
+/// shallowest pool first, and takes part in those of others. I/O thread only.
+class Presigner {
+ public:
+  Presigner(PartyId me, const IdentityKey& identity, KeyRing& keys, PairSetups& setups, SessionHost& sessions,
+            Disputes& disputes, const Log& log, MeshView mesh, PresignLimits limits);
+
+  void on_message(const wire::Envelope& envelope, Clock::time_point now);
+  /// Starts what is missing. Call it after every change and a few times a second.
+  void tick(Clock::time_point now);
+  /// Tells the members of a quorum which presignatures will not be used.
+  void announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired);
+
+  struct Counters {
+    std::uint64_t batches_led = 0, batches_joined = 0, failed = 0, refused = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  struct Task {
+    EpochId epoch;
+    Quorum quorum;
+    auto operator<=>(const Task&) const = default;
+  };
+  struct Back {
+    Clock::time_point until;
+    std::chrono::milliseconds wait{0};
+  };
+  struct Accepted {
+    std::vector<SetupId> setups;
+    std::uint64_t batch_number = 0;
+  };
+
+  std::optional<Task> next_task(Clock::time_point now) const;
+  [[nodiscard]] bool possible(const Task& task, Clock::time_point now) const;
+  void lead(const Task& task);
+  void join(const wire::Envelope& envelope);
+  [[nodiscard]] bool acceptable(const PresignPlan& plan, PartyId leader) const;
+  void run(ActiveKey& key, const PresignPlan& plan, bool leading);
+  void ended(const Task& task, const SessionId& sid, bool leading, SessionHost::Ending ending);
+  void give_up(const Task& task, const SessionId& sid, const Abort& why);
+  void back_off(const Task& task);
+  void on_abort(const wire::Envelope& envelope);
+  [[nodiscard]] PresignInputs inputs_for(ActiveKey& key, const PresignPlan& plan,
+                                         std::vector<std::shared_ptr<const void>>& keep) const;
+
+  PartyId me_;
+  const IdentityKey& identity_;
+  KeyRing& keys_;
+  PairSetups& setups_;
+  SessionHost& sessions_;
+  Disputes& disputes_;
+  const Log& log_;
+  MeshView mesh_;
+  PresignLimits limits_;
+  Counters counters_;
+  std::map<Task, SessionId> leading_;
+  std::map<SessionId, Task> running_;             ///< led and joined
+  std::map<Task, Back> back_;
+  std::map<Task, std::uint64_t> next_number_;
+  std::map<std::pair<PartyId, Task>, Accepted> accepted_;
+};
+
+}  // namespace quorate::signerd

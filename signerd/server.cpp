@@ -1,0 +1,239 @@
+#include "signerd/server.h"
+
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+namespace quorate::signerd {
+
+using wire::MessageType;
+
+namespace {
+
+constexpr std::chrono::milliseconds kTick{50};
+constexpr std::uint64_t kTicksPerSecond = 20;
+
+/// Time that the machine was suspended: the boot clock goes on then, the monotonic one does not.
+std::chrono::nanoseconds suspended_time() {
+  const auto read = [](clockid_t clock) {
+    timespec t{};
+    clock_gettime(clock, &t);
+    return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+  };
+  return read(CLOCK_BOOTTIME) - read(CLOCK_MONOTONIC);
+}
+
+Digest fresh_instance() {
+  SystemRng rng;
+  return rng.make_id<Digest>();
+}
+
+bool is_setup(MessageType type) { return type >= MessageType::SetupOpen && type <= MessageType::SetupReady; }
+bool is_keygen(MessageType type) { return type >= MessageType::KeygenRound1 && type <= MessageType::KeygenEvidence; }
+bool is_presign(MessageType type) { return type >= MessageType::PresignStart && type <= MessageType::PresignAbort; }
+
+}  // namespace
+
+Server::Server(Config config, ShareStore store, Disputes disputes, Audit audit)
+    : config_(std::move(config)),
+      log_(config_.log_level),
+      audit_(std::move(audit)),
+      instance_(fresh_instance()),
+      store_(std::move(store)),
+      disputes_(std::move(disputes)),
+      keys_(config_.pool),
+      policy_(config_.policy),
+      suspended_(suspended_time()) {}
+
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
+  // Secrets stay out of core dumps, of other users' debuggers and of the swap file.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  if (config.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+    return fail(std::string("cannot lock memory: ") + std::strerror(errno) +
+                "; raise the limit (systemd: LimitMEMLOCK=infinity) or set \"lock_memory\": false");
+  auto audit = Audit::open(config.audit_file);
+  if (!audit) return fail(audit.error());
+  auto store = ShareStore::open(config.state_directory, std::move(config.state_key), config.id);
+  if (!store) return fail(store.error());
+  auto disputes = Disputes::open(config.state_directory / "disputes.json");
+  if (!disputes) return fail(disputes.error());
+  std::unique_ptr<Server> server(new Server(std::move(config), std::move(store).value(), std::move(disputes).value(),
+                                            std::move(audit).value()));
+  if (auto ok = server->open(); !ok) return fail(ok.error());
+  return server;
+}
+
+Result<void, std::string> Server::open() {
+  std::vector<net::MeshMember> members;
+  for (const auto& member : config_.group.members) {
+    auto address = *net::split_address(member.address);
+    members.push_back({member.id, address.first, address.second, member.identity});
+  }
+  net::LinkSettings links;
+  links.tls = config_.tls;
+  links.cluster = config_.cluster;
+  links.instance = instance_;
+  links.sign_hello = [this](const Digest& digest) { return config_.identity->sign(digest); };
+  links.log = [this](int level, std::string_view text) {
+    if (level <= net::kLogWarning) {
+      log_.warn("link", {{"text", text}});
+    } else if (level == net::kLogInfo) {
+      log_.info("link", {{"text", text}});
+    }
+  };
+  net::Mesh::Events events;
+  events.peer_up = [this](PartyId peer, const wire::Hello& hello) { peer_up(peer, hello.instance); };
+  events.peer_down = [this](PartyId peer) { peer_down(peer); };
+  events.message = [this](wire::Envelope envelope) { on_peer(std::move(envelope)); };
+  mesh_ = std::make_unique<net::Mesh>(io_, config_.id, std::move(members), std::move(links), std::move(events));
+
+  const MeshView view{[this](const wire::Envelope& envelope) { return mesh_->send(envelope); },
+                      [this](PartyId peer) { return mesh_->linked(peer); }};
+  sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send);
+  setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
+  presigner_ = std::make_unique<Presigner>(
+      config_.id, *config_.identity, keys_, *setups_, *sessions_, disputes_, log_, view,
+      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout});
+  ceremonies_ = std::make_unique<Ceremonies>(config_.id, *config_.identity, config_.group, store_, keys_, *sessions_,
+                                             policy_, log_, view);
+  online_ = std::make_unique<Online>(config_.id, *config_.identity, instance_, keys_, policy_, audit_,
+                                     [this] { return mesh_->linked(); });
+  setups_->on_change = [this] { presigner_->tick(Clock::now()); };
+  ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
+  if (auto loaded = ceremonies_->load(); !loaded) return fail(loaded.error());
+
+  net::ListenerSettings settings;
+  settings.address = config_.listen_host;
+  settings.port = config_.listen_port;
+  auto listener = net::Listener::open(io_, settings, mesh_->link_settings(),
+                                      [this](std::shared_ptr<net::Link> link) { accept(std::move(link)); });
+  if (!listener) return fail(listener.error());
+  listener_ = std::move(listener).value();
+  mesh_->start();
+  return {};
+}
+
+void Server::run() {
+  ::signal(SIGPIPE, SIG_IGN);
+  signals_.add(SIGTERM);
+  signals_.add(SIGINT);
+  signals_.async_wait([this](const auto& error, int number) {
+    if (!error) shut_down(number == SIGTERM ? "SIGTERM" : "SIGINT");
+  });
+  log_.info("started", {{"signer", config_.id},
+                        {"cluster", config_.cluster},
+                        {"listen", config_.listen_host + ":" + std::to_string(config_.listen_port)},
+                        {"keys", keys_.all().size()},
+                        {"disputes", disputes_.size()}});
+  tick_later();
+  io_.run();
+  audit_.flush();
+  log_.info("stopped", {{"signer", config_.id}});
+}
+
+void Server::shut_down(std::string_view why) {
+  log_.info("stopping", {{"reason", why}});
+  timer_.cancel();
+  listener_->stop();
+  for (const auto& client : clients_) client->close("signer is stopping");
+  clients_.clear();
+  mesh_->stop();
+  sessions_.reset();
+  io_.stop();
+}
+
+void Server::accept(std::shared_ptr<net::Link> link) {
+  if (link->peer().role == wire::Role::Signer) return mesh_->accept(std::move(link));
+  serve(link);
+}
+
+void Server::serve(const std::shared_ptr<net::Link>& link) {
+  clients_.insert(link);
+  net::Link::Events events;
+  std::weak_ptr<net::Link> weak = link;
+  events.message = [this, weak](const wire::Envelope& envelope) {
+    if (auto alive = weak.lock()) on_client(alive, envelope);
+  };
+  events.down = [this, weak](const std::string&) {
+    if (auto alive = weak.lock()) clients_.erase(alive);
+  };
+  link->adopt(std::move(events));
+}
+
+void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope) {
+  if (envelope.type == MessageType::KeygenRequest) {
+    std::weak_ptr<net::Link> weak = link;
+    ceremonies_->on_request(link->peer(), envelope, [weak](const wire::Envelope& answer) {
+      if (auto alive = weak.lock()) alive->send(answer);
+    });
+    return;
+  }
+  if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) link->send(*answer);
+  if (online_->take_consumed()) presigner_->tick(Clock::now());
+}
+
+void Server::on_peer(wire::Envelope envelope) {
+  if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
+  if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
+  if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope);
+  log_.debug("unexpected_message", {{"peer", envelope.from}, {"type", static_cast<int>(envelope.type)}});
+}
+
+void Server::peer_up(PartyId peer, const Digest& instance) {
+  const auto known = known_instances_.find(peer);
+  const bool new_process = known == known_instances_.end() || known->second != instance;
+  known_instances_[peer] = instance;
+  std::size_t dropped = 0;
+  if (new_process)
+    for (auto& [epoch, key] : keys_.all()) dropped += key->pools.drop_shared_with(peer);
+  log_.info("peer_up", {{"peer", peer}, {"new_process", new_process}, {"presignatures_dropped", dropped}});
+  setups_->peer_up(peer, new_process);
+  ceremonies_->peer_up(peer);
+}
+
+void Server::peer_down(PartyId peer) {
+  log_.info("peer_down", {{"peer", peer}});
+  sessions_->abort_with(peer, "lost the link to signer " + std::to_string(peer));
+  setups_->peer_down(peer);
+}
+
+/// A suspended machine may have been copied: what only one memory may hold is forgotten (SPEC 6.2).
+void Server::forget_on_suspend() {
+  const auto suspended = suspended_time();
+  if (suspended - suspended_ < std::chrono::seconds(1)) return;
+  suspended_ = suspended;
+  std::size_t dropped = 0;
+  for (const auto& member : config_.group.members)
+    for (auto& [epoch, key] : keys_.all()) dropped += key->pools.drop_shared_with(member.id);
+  log_.warn("suspended", {{"presignatures_dropped", dropped}});
+}
+
+void Server::tick_later() {
+  timer_.expires_after(kTick);
+  timer_.async_wait([this](const auto& error) {
+    if (!error) tick();
+  });
+}
+
+void Server::tick() {
+  const auto now = Clock::now();
+  sessions_->tick(now);
+  online_->tick(now);
+  for (auto& [epoch, key] : keys_.all()) presigner_->announce_retired(key->pools.expire(now));
+  presigner_->tick(now);
+  if (++ticks_ % kTicksPerSecond == 0) {
+    setups_->tick(now);
+    audit_.flush();
+    forget_on_suspend();
+  }
+  tick_later();
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "protocol/net/listener.h"
+#include "protocol/net/mesh.h"
+#include "signerd/ceremonies.h"
+#include "signerd/config.h"
+#include "signerd/online.h"
+#include "signerd/presigner.h"
+
+namespace quorate::signerd {
+
+/// One signer: puts the parts together and carries messages between links and parts. Everything but the
+/// steps of background protocols runs on the thread that calls run().
+class Server {
+ public:
+  /// The error says which file or address is to blame.
+  static Result<std::unique_ptr<Server>, std::string> start(Config config);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server();
+
+  /// Serves until SIGTERM or SIGINT; then closes links, ends sessions and flushes the audit.
+  void run();
+
+ private:
+  Server(Config config, ShareStore store, Disputes disputes, Audit audit);
+  Result<void, std::string> open();
+  void accept(std::shared_ptr<net::Link> link);
+  void serve(const std::shared_ptr<net::Link>& link);
+  void on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope);
+  void on_peer(wire::Envelope envelope);
+  void peer_up(PartyId peer, const Digest& instance);
+  void peer_down(PartyId peer);
+  void tick();
+  void tick_later();
+  void forget_on_suspend();
+  void shut_down(std::string_view why);
+
+  Config config_;
+  Log log_;
+  Audit audit_;
+  Digest instance_;
+  ShareStore store_;
+  Disputes disputes_;
+  KeyRing keys_;
+  Policy policy_;
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_{io_};
+  boost::asio::steady_timer timer_{io_};
+  std::unique_ptr<net::Mesh> mesh_;
+  std::unique_ptr<net::Listener> listener_;
+  std::unique_ptr<SessionHost> sessions_;
+  std::unique_ptr<PairSetups> setups_;
+  std::unique_ptr<Presigner> presigner_;
+  std::unique_ptr<Ceremonies> ceremonies_;
+  std::unique_ptr<Online> online_;
+  std::map<PartyId, Digest> known_instances_;
+  std::set<std::shared_ptr<net::Link>> clients_;
+  std::uint64_t ticks_ = 0;
+  std::chrono::nanoseconds suspended_{0};
+};
+
+}  // namespace quorate::signerd

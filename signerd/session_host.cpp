@@ -1,0 +1,178 @@
+#include "signerd/session_host.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/strand.hpp>
+
+namespace quorate::signerd {
+
+namespace {
+
+constexpr std::size_t kEarlyMessages = 32;
+constexpr std::size_t kEarlyBytes = std::size_t{4} << 20;
+constexpr std::chrono::seconds kEarlyTime{5};
+/// Background work yields to signing.
+constexpr int kBackgroundNice = 10;
+
+void enter_background() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kBackgroundNice);
+}
+
+/// Only first messages of a session can come before the session is known here.
+bool may_be_early(wire::MessageType type) {
+  return type == wire::MessageType::PresignRound1 || type == wire::MessageType::KeygenRound1;
+}
+
+}  // namespace
+
+struct SessionHost::Running {
+  Running(const SessionId& id, std::shared_ptr<session::Machine> m, Session s, boost::asio::io_context& work)
+      : sid(id),
+        machine(std::move(m)),
+        persist(std::move(s.persist)),
+        session(std::move(s)),
+        ends(Clock::now() + session.timeout),
+        strand(boost::asio::make_strand(work)) {}
+
+  const SessionId sid;
+  const std::shared_ptr<session::Machine> machine;  ///< touched on the strand until it is finished
+  const std::function<Result<void, std::string>(session::Machine&)> persist;
+  Session session;                     ///< I/O thread
+  const Clock::time_point ends;
+  boost::asio::strand<boost::asio::io_context::executor_type> strand;
+  bool finished = false;               ///< strand: no step comes after one that was done or aborted
+  bool over = false;                   ///< I/O thread: on_end was called
+  std::atomic<bool> cancelled{false};
+};
+
+SessionHost::SessionHost(boost::asio::io_context& io, std::size_t threads, Send send)
+    : io_(io), send_(std::move(send)) {
+  guard_ = std::make_unique<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>(
+      work_.get_executor());
+  for (std::size_t i = 0; i < threads; ++i)
+    threads_.emplace_back([this] {
+      enter_background();
+      work_.run();
+    });
+}
+
+SessionHost::~SessionHost() {
+  *alive_ = false;
+  for (auto& [sid, running] : sessions_) running->cancelled = true;
+  guard_.reset();
+  work_.stop();
+  for (auto& thread : threads_) thread.join();
+}
+
+bool SessionHost::open(const SessionId& sid, std::shared_ptr<session::Machine> machine, Session session) {
+  if (sessions_.contains(sid)) return false;
+  auto running = std::make_shared<Running>(sid, std::move(machine), std::move(session), work_);
+  sessions_.emplace(sid, running);
+  run_step(running, [](session::Machine& m, Rng& rng) { return m.start(rng); });
+  for (auto& [peer, queue] : early_) {
+    std::deque<Early> rest;
+    for (auto& early : queue) {
+      if (early.envelope.sid == sid) {
+        deliver(std::move(early.envelope));
+      } else {
+        rest.push_back(std::move(early));
+      }
+    }
+    queue = std::move(rest);
+  }
+  return true;
+}
+
+void SessionHost::deliver(wire::Envelope envelope) {
+  const auto found = sessions_.find(envelope.sid);
+  if (found == sessions_.end()) {
+    if (!may_be_early(envelope.type)) return;
+    auto& queue = early_[envelope.from];
+    std::size_t bytes = envelope.payload.size();
+    for (const auto& early : queue) bytes += early.envelope.payload.size();
+    if (queue.size() < kEarlyMessages && bytes <= kEarlyBytes) queue.push_back({std::move(envelope), Clock::now()});
+    return;
+  }
+  run_step(found->second, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) {
+    return m.on_message(envelope, rng);
+  });
+}
+
+void SessionHost::run_step(const std::shared_ptr<Running>& running,
+                           std::function<session::Step(session::Machine&, Rng&)> what) {
+  boost::asio::post(running->strand, [this, running, alive = alive_, what = std::move(what)] {
+    if (running->cancelled || running->finished) return;
+    SystemRng rng;
+    auto step = what(*running->machine, rng);
+    if (step.persist && running->persist) {
+      if (auto saved = running->persist(*running->machine); !saved) {
+        step.out.clear();
+        step.abort = Abort{Fault::BadParameters, Blame::nobody(), saved.error()};
+      }
+    }
+    running->finished = step.done || step.abort;
+    boost::asio::post(io_, [this, running, alive, step = std::move(step)]() mutable {
+      if (*alive) step_done(running, std::move(step));
+    });
+  });
+}
+
+void SessionHost::step_done(const std::shared_ptr<Running>& running, session::Step step) {
+  if (running->over) return;
+  for (const auto& envelope : step.out) {
+    if (send_(envelope)) continue;
+    return end(running, Abort{Fault::TimedOut, Blame::nobody(),
+                              "cannot send to signer " + std::to_string(envelope.to)});
+  }
+  if (running->session.on_step) running->session.on_step();
+  if (step.abort) {
+    end(running, std::move(step.abort));
+  } else if (step.done) {
+    end(running, std::nullopt);
+  }
+}
+
+void SessionHost::end(const std::shared_ptr<Running>& running, std::optional<Abort> abort) {
+  if (running->over) return;
+  running->over = true;
+  running->cancelled = true;
+  sessions_.erase(running->sid);
+  const auto on_end = std::move(running->session.on_end);
+  running->session = {};
+  on_end({running->machine, std::move(abort)});
+}
+
+void SessionHost::abort(const SessionId& sid, Abort why) {
+  if (const auto found = sessions_.find(sid); found != sessions_.end()) end(std::shared_ptr(found->second), std::move(why));
+}
+
+void SessionHost::abort_with(PartyId peer, const std::string& why) {
+  std::vector<std::shared_ptr<Running>> hit;
+  for (const auto& [sid, running] : sessions_)
+    if (std::find(running->session.peers.begin(), running->session.peers.end(), peer) != running->session.peers.end())
+      hit.push_back(running);
+  for (const auto& running : hit) end(running, Abort{Fault::TimedOut, Blame::nobody(), why});
+  early_.erase(peer);
+}
+
+void SessionHost::tick(Clock::time_point now) {
+  std::vector<std::shared_ptr<Running>> late;
+  for (const auto& [sid, running] : sessions_)
+    if (now >= running->ends) late.push_back(running);
+  for (const auto& running : late) {
+    end(running, Abort{Fault::TimedOut, Blame::nobody(), "a member did not answer in time"});
+  }
+  for (auto& [peer, queue] : early_)
+    while (!queue.empty() && now - queue.front().since > kEarlyTime) queue.pop_front();
+}
+
+}  // namespace quorate::signerd

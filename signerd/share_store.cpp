@@ -1,0 +1,100 @@
+#include "signerd/share_store.h"
+
+#include <algorithm>
+
+#include "protocol/wire/admin_codec.h"
+#include "signerd/durable_file.h"
+
+namespace quorate::signerd {
+
+namespace {
+
+constexpr std::string_view kMagic = "quorate share 1\n";
+constexpr std::size_t kMaxFile = 64 * 1024;
+
+/// Authenticated beside the secret: a file renamed to another epoch or carried to another signer fails.
+Bytes header_for(PartyId me) {
+  Bytes header(kMagic.begin(), kMagic.end());
+  header.push_back(me);
+  return header;
+}
+
+bool is_missing(const IdentitySignature& signature) {
+  return std::all_of(signature.begin(), signature.end(), [](auto b) { return b == 0; });
+}
+
+}  // namespace
+
+Result<ShareStore, std::string> ShareStore::open(std::filesystem::path directory, StateKey key, PartyId me) {
+  std::error_code error;
+  for (const auto& path : {directory, directory / "ceremonies"}) {
+    std::filesystem::create_directories(path, error);
+    if (error) return fail("cannot create " + path.string() + ": " + error.message());
+  }
+  std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  return ShareStore(std::move(directory), std::move(key), me);
+}
+
+Result<void, std::string> ShareStore::save(const KeyShare& share) {
+  wire::KeygenResult result;
+  result.ok = true;
+  result.info = share.info;
+  for (const auto& member : share.info.members) result.info.confirmations.try_emplace(member.id);
+  result.spki = spki_der(share.info.X);
+  const Bytes info = wire::encode(result);
+  SecretBytes plain(info.size() + share.info.curve->scalar_size());
+  std::copy(info.begin(), info.end(), plain.reveal().begin());
+  share.x_i.encode(plain.reveal().subspan(info.size()));
+
+  SystemRng rng;
+  Bytes file = header_for(me_);
+  append(file, seal(key_, header_for(me_), plain.reveal(), rng));
+  return write_durably(directory_ / (share.info.epoch.hex() + ".share"), file, 0600);
+}
+
+Result<KeyShare, std::string> ShareStore::load_one(const std::filesystem::path& path) const {
+  auto file = read_file(path, kMaxFile);
+  if (!file) return fail(file.error());
+  const Bytes header = header_for(me_);
+  if (file->size() < header.size() || !std::equal(header.begin(), header.end(), file->begin()))
+    return fail(path.string() + ": is not a share of signer " + std::to_string(me_) + ", or of another version");
+  auto plain = unseal(key_, header, ByteView(*file).subspan(header.size()));
+  if (!plain) return fail(path.string() + ": does not open with this state key, or is damaged");
+
+  // The scalar stands at the end; how long it is depends on the curve, which stands in the front.
+  const auto bytes = plain->reveal();
+  for (const auto* curve : {&Curve::p256(), &Curve::p384()}) {
+    if (bytes.size() <= curve->scalar_size()) continue;
+    const std::size_t split = bytes.size() - curve->scalar_size();
+    auto result = wire::decode<wire::KeygenResult>(bytes.first(split));
+    if (!result || !result->ok || result->info.curve != curve) continue;
+    auto x_i = SecretScalar::decode(*curve, bytes.subspan(split));
+    if (!x_i) break;
+    KeyShare share{std::move(result->info), me_, std::move(*x_i)};
+    std::erase_if(share.info.confirmations, [](const auto& item) { return is_missing(item.second); });
+    if (path.stem() != share.info.epoch.hex() || share.info.member(me_) == nullptr ||
+        !(Point::mul_base(share.x_i) == share.info.share_points.at(me_)))
+      break;
+    return share;
+  }
+  return fail(path.string() + ": its content does not fit together");
+}
+
+Result<std::vector<KeyShare>, std::string> ShareStore::load() const {
+  std::vector<KeyShare> shares;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    if (entry.path().extension() != ".share") continue;
+    auto share = load_one(entry.path());
+    if (!share) return fail(share.error());
+    shares.push_back(std::move(share).value());
+  }
+  if (error) return fail("cannot read " + directory_.string() + ": " + error.message());
+  return shares;
+}
+
+Result<bool, std::string> ShareStore::join(const CeremonyId& ceremony) {
+  return create_marker(directory_ / "ceremonies" / ceremony.hex());
+}
+
+}  // namespace quorate::signerd

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "protocol/tecdsa/key_share.h"
+#include "signerd/sealed_box.h"
+
+namespace quorate::signerd {
+
+/// The key shares of one signer on disk: one file an epoch, sealed with the state key, mode 0600, replaced
+/// atomically. A share whose confirmations are not all there is prepared, not active (SPEC 1.5).
+class ShareStore {
+ public:
+  /// Makes the directory if it is missing. The error names the path.
+  static Result<ShareStore, std::string> open(std::filesystem::path directory, StateKey key, PartyId me);
+
+  /// Durable when it returns.
+  Result<void, std::string> save(const KeyShare& share);
+  /// All shares, prepared ones too. A file that does not open (other state key, damage) is an error that
+  /// names it: a signer must not start as if it had no key.
+  [[nodiscard]] Result<std::vector<KeyShare>, std::string> load() const;
+
+  /// Records that this signer takes part in a ceremony. False if it did so before: each is joined once.
+  Result<bool, std::string> join(const CeremonyId& ceremony);
+
+ private:
+  ShareStore(std::filesystem::path directory, StateKey key, PartyId me)
+      : directory_(std::move(directory)), key_(std::move(key)), me_(me) {}
+  [[nodiscard]] Result<KeyShare, std::string> load_one(const std::filesystem::path& path) const;
+
+  std::filesystem::path directory_;
+  StateKey key_;
+  PartyId me_;
+};
+
+}  // namespace quorate::signerd

@@ -1,0 +1,213 @@
+#include <openssl/async.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "test/provider/library.h"
+#include "test/sim/fake_signers.h"
+
+/// The module as it is installed, with three signers behind it that hold shares and speak the real
+/// protocol over loopback.
+namespace quorate::test {
+namespace {
+
+using SslCtx = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
+using Ssl = std::unique_ptr<SSL, Free<SSL_free>>;
+
+class Cluster : public testing::Test {
+ protected:
+  Cluster()
+      : file_(make_key_file(signers_.key().point, "test")),
+        library_({.module = QUORATE_MODULE, .provider_json = write_json(2000), .extra = {}}, dir_),
+        key_(library_.load_pem(encode_key_file_pem(file_))) {
+    EXPECT_NE(key_, nullptr) << testing::PrintToString(drain_errors());
+    const unsigned char* in = file_.spki.data();
+    public_.reset(d2i_PUBKEY(nullptr, &in, static_cast<long>(file_.spki.size())));
+  }
+
+  std::string write_json(int deadline_ms) {
+    const Issued identity = signers_.ca().issue("quorate:test/frontend/web-1");
+    dir_.write("frontend.crt", identity.certificate);
+    dir_.write("frontend.key", identity.key);
+    dir_.write("ca.crt", signers_.ca().certificate());
+    std::string list;
+    for (PartyId id = 1; id <= 3; ++id)
+      list += (id == 1 ? "" : ", ") + std::string(R"({"id": )") + std::to_string(id) + R"(, "address": "127.0.0.1:)" +
+              std::to_string(signers_.port(id)) + R"(", "identity": ")" + signers_.identity(id).hex() + "\"}";
+    return dir_.write("provider.json", R"({"cluster": "test", "signers": [)" + list +
+                                           R"(], "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"}, )" +
+                                           R"("deadline_ms": )" + std::to_string(deadline_ms) +
+                                           R"(, "log": {"file": "provider.log", "level": "debug"}})");
+  }
+  bool signs(std::uint8_t fill = 7) {
+    const auto signature = digest_sign(library_.get(), key_.get(), "SHA256", tls13_content(fill));
+    return signature && digest_verify(nullptr, public_.get(), "SHA256", tls13_content(fill), *signature);
+  }
+  std::string log() { return dir_.read("provider.log"); }
+
+  /// A certificate for the threshold key, signed by an ordinary one.
+  Certificate certificate() {
+    const TestKey issuer;
+    Certificate cert = self_signed(issuer);
+    X509_set_pubkey(cert.get(), public_.get());
+    EXPECT_GT(X509_sign(cert.get(), issuer.pair.get(), EVP_sha256()), 0);
+    return cert;
+  }
+  SslCtx server(X509* cert) {
+    SslCtx ctx(SSL_CTX_new_ex(library_.get(), nullptr, TLS_server_method()));
+    EXPECT_EQ(SSL_CTX_use_certificate(ctx.get(), cert), 1);
+    EXPECT_EQ(SSL_CTX_use_PrivateKey(ctx.get(), key_.get()), 1);
+    return ctx;
+  }
+
+  TempDir dir_;
+  FakeSigners signers_;
+  KeyFile file_;
+  Library library_;
+  Pkey key_, public_;
+};
+
+struct Pair {
+  Ssl client, server;
+};
+Pair connect(SSL_CTX* client, SSL_CTX* server) {
+  Pair pair{Ssl(SSL_new(client)), Ssl(SSL_new(server))};
+  BIO *one = nullptr, *other = nullptr;
+  BIO_new_bio_pair(&one, 0, &other, 0);
+  SSL_set_bio(pair.client.get(), one, one);
+  SSL_set_bio(pair.server.get(), other, other);
+  SSL_set_connect_state(pair.client.get());
+  SSL_set_accept_state(pair.server.get());
+  return pair;
+}
+
+TEST_F(Cluster, signs_and_leaves_the_queue_clean) {
+  EXPECT_TRUE(signs()) << log();
+  EXPECT_TRUE(queue_is_empty());
+  for (std::uint8_t i = 0; i < 20; ++i) EXPECT_TRUE(signs(i));
+  EXPECT_TRUE(queue_is_empty());
+}
+
+TEST_F(Cluster, serves_both_versions_of_tls) {
+  const Certificate cert = certificate();
+  const SslCtx server = this->server(cert.get());
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    const SslCtx client(SSL_CTX_new(TLS_client_method()));
+    SSL_CTX_set_max_proto_version(client.get(), version);
+    Pair pair = connect(client.get(), server.get());
+    bool through = false;
+    for (int turn = 0; turn < 20 && !through; ++turn) {
+      const int a = SSL_do_handshake(pair.client.get()), b = SSL_do_handshake(pair.server.get());
+      through = a == 1 && b == 1;
+    }
+    EXPECT_TRUE(through) << testing::PrintToString(drain_errors()) << log();
+    ERR_clear_error();
+  }
+}
+
+TEST_F(Cluster, survives_the_loss_of_one_signer_and_of_one_liar) {
+  ASSERT_TRUE(signs());
+  signers_.kill(2);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(signs()) << i << testing::PrintToString(drain_errors());
+  signers_.restart(2);
+  signers_.set_lying(1, true);
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(signs()) << i << testing::PrintToString(drain_errors()) << log();
+}
+
+TEST_F(Cluster, says_quorum_insufficient_and_recovers_by_itself) {
+  ASSERT_TRUE(signs());
+  signers_.kill(1);
+  signers_.kill(3);
+  bool failed = false;
+  for (int i = 0; i < 5 && !failed; ++i) failed = !signs();
+  EXPECT_TRUE(failed);
+  EXPECT_TRUE(failed_with("QuorumInsufficient"));
+  signers_.restart(1);
+  bool recovered = false;
+  for (int i = 0; i < 100 && !recovered; ++i) {
+    recovered = signs();
+    if (!recovered) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  EXPECT_TRUE(recovered) << log();
+  ERR_clear_error();
+}
+
+TEST_F(Cluster, serves_many_threads) {
+  std::atomic<int> good{0};
+  std::vector<std::thread> threads;
+  for (std::uint8_t t = 0; t < 4; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 10; ++i) good += signs(t) ? 1 : 0;
+    });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(good, 40) << log();
+}
+
+TEST_F(Cluster, workers_sign_with_a_key_that_the_first_process_loaded) {
+  for (const bool used_before_fork : {false, true}) {
+    if (used_before_fork) {
+      ASSERT_TRUE(signs());
+    }
+    std::vector<pid_t> workers;
+    for (std::uint8_t w = 0; w < 2; ++w) {
+      const pid_t pid = fork();
+      if (pid == 0) {
+        bool good = true;
+        for (std::uint8_t i = 0; i < 5; ++i) good = signs(static_cast<std::uint8_t>(10 * w + i)) && good;
+        _exit(good ? 0 : 1);
+      }
+      workers.push_back(pid);
+    }
+    for (const pid_t pid : workers) {
+      int status = 1;
+      ASSERT_EQ(waitpid(pid, &status, 0), pid);
+      EXPECT_EQ(status, 0) << log();
+    }
+  }
+  EXPECT_TRUE(signs()) << "the first process goes on with its own connections";
+}
+
+TEST_F(Cluster, pauses_async_jobs) {
+  if (ASYNC_is_capable() == 0) return;
+  ASSERT_TRUE(signs());
+  const Certificate cert = certificate();
+  const SslCtx server = this->server(cert.get()), client(SSL_CTX_new(TLS_client_method()));
+  SSL_CTX_set_mode(server.get(), SSL_MODE_ASYNC);
+  constexpr std::size_t kConnections = 10;
+  std::vector<Pair> pairs;
+  for (std::size_t i = 0; i < kConnections; ++i) pairs.push_back(connect(client.get(), server.get()));
+  std::vector<bool> through(kConnections);
+  std::size_t done = 0, paused = 0;
+  for (int turn = 0; turn < 500 && done < kConnections; ++turn) {
+    std::vector<pollfd> waiting;
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      if (through[i]) continue;
+      ERR_clear_error();
+      SSL_do_handshake(pairs[i].client.get());
+      ERR_clear_error();
+      const int result = SSL_do_handshake(pairs[i].server.get());
+      if (result == 1 && SSL_is_init_finished(pairs[i].client.get()) == 1) {
+        through[i] = true;
+        ++done;
+      } else if (result != 1 && SSL_get_error(pairs[i].server.get(), result) == SSL_ERROR_WANT_ASYNC) {
+        ++paused;
+        OSSL_ASYNC_FD fd = -1;
+        std::size_t count = 1;
+        SSL_get_all_async_fds(pairs[i].server.get(), &fd, &count);
+        waiting.push_back({fd, POLLIN, 0});
+      }
+    }
+    if (!waiting.empty()) poll(waiting.data(), waiting.size(), 100);
+  }
+  EXPECT_EQ(done, kConnections) << testing::PrintToString(drain_errors()) << log();
+  EXPECT_GT(paused, 0u);
+  ERR_clear_error();
+}
+
+}  // namespace
+}  // namespace quorate::test

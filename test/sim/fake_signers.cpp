@@ -1,0 +1,266 @@
+#include "test/sim/fake_signers.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <future>
+
+#include "protocol/net/listener.h"
+#include "protocol/tecdsa/key_share.h"
+#include "protocol/tecdsa/message.h"
+#include "protocol/tecdsa/partial.h"
+#include "protocol/tecdsa/presign.h"
+#include "protocol/wire/admin_codec.h"
+#include "protocol/wire/online_codec.h"
+
+namespace quorate::test {
+
+class FakeSigners::Impl {
+ public:
+  /// Runs something on the signers' thread and waits for it.
+  template <class F>
+  auto on_thread(F what) {
+    std::packaged_task<decltype(what())()> task(std::move(what));
+    auto result = task.get_future();
+    boost::asio::post(io_, [&task] { task(); });
+    return result.get();
+  }
+
+  Impl(const TestCa& ca, const Options& options) : options_(options), work_(boost::asio::make_work_guard(io_)) {
+    const Curve& curve = *options.curve;
+    x_ = Scalar::random_nonzero(curve, rng_);
+    const Point X = Point::mul_base(x_);
+    key_ = {key_id_of(X), &curve, X};
+    epoch_ = rng_.make_id<EpochId>();
+    for (std::size_t i = 1; i <= options.signers; ++i) {
+      const auto id = static_cast<PartyId>(i);
+      Signer& signer = signers_.try_emplace(id, rng_).first->second;
+      signer.tls = ca.signer(id, options.cluster);
+      start(id);
+    }
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~Impl() {
+    on_thread([this] {
+      for (auto& [id, signer] : signers_) stop(signer);
+    });
+    work_.reset();
+    thread_.join();
+  }
+
+  struct Signer {
+    explicit Signer(Rng& rng) : identity(IdentityKey::generate(rng)) {}
+    IdentityKey identity;
+    net::TlsIdentity tls;
+    std::uint16_t port = 0;
+    std::unique_ptr<net::Listener> listener;
+    std::set<std::shared_ptr<net::Link>> links;
+    Digest instance;
+    bool silent = false, lying = false, garbling = false;
+    std::size_t partials = 0;
+    struct Share {
+      Scalar r, k, chi;
+      Digest record;
+    };
+    std::map<PresignatureId, Share> shares;
+  };
+
+  void start(PartyId id) {
+    Signer& signer = signers_.at(id);
+    signer.instance = rng_.make_id<Digest>();
+    auto settings = std::make_shared<net::LinkSettings>();
+    settings->tls = signer.tls;
+    settings->cluster = options_.cluster;
+    settings->instance = signer.instance;
+    settings->sign_hello = [&signer](const Digest& digest) { return signer.identity.sign(digest); };
+    net::ListenerSettings listen;
+    listen.address = "127.0.0.1";
+    listen.port = signer.port;
+    auto opened = net::Listener::open(io_, listen, settings, [this, id](std::shared_ptr<net::Link> link) { take(id, link); });
+    if (!opened) {
+      std::fprintf(stderr, "fake signer: %s\n", opened.error().c_str());
+      std::abort();
+    }
+    signer.listener = std::move(*opened);
+    signer.port = signer.listener->port();
+  }
+
+  void stop(Signer& signer) {
+    signer.listener.reset();
+    for (const auto& link : std::exchange(signer.links, {})) link->close();
+    signer.shares.clear();
+  }
+
+  void take(PartyId id, const std::shared_ptr<net::Link>& link) {
+    signers_.at(id).links.insert(link);
+    net::Link::Events events;
+    events.message = [this, id, weak = std::weak_ptr(link)](const wire::Envelope& envelope) {
+      if (auto present = weak.lock()) serve(id, *present, envelope);
+    };
+    events.down = [this, id, weak = std::weak_ptr(link)](const std::string&) {
+      if (auto present = weak.lock()) signers_.at(id).links.erase(present);
+    };
+    link->adopt(std::move(events));
+  }
+
+  template <class Message>
+  void reply(net::Link& link, const wire::Envelope& to, const Message& message) {
+    (void)link.send({wire::kTypeOf<Message>, to.sid, kNobody, kNobody, wire::encode(message)});
+  }
+
+  void serve(PartyId id, net::Link& link, const wire::Envelope& envelope) {
+    Signer& signer = signers_.at(id);
+    if (envelope.type == wire::MessageType::StatusRequest) return reply(link, envelope, status(id));
+    if (signer.silent) return;
+    if (auto request = wire::decode<wire::LeaseRequest>(envelope.payload);
+        envelope.type == wire::MessageType::LeaseRequest && request) {
+      return reply(link, envelope, lease(request->quorum, request->count));
+    }
+    if (auto request = wire::decode<wire::SignRequest>(envelope.payload);
+        envelope.type == wire::MessageType::SignRequest && request) {
+      return sign(signer, link, envelope, *request);
+    }
+    if (envelope.type == wire::MessageType::KeygenRequest) {
+      reply(link, envelope, wire::KeygenProgress{1, "round 1"});
+      reply(link, envelope, wire::KeygenProgress{2, "round 2"});
+      wire::KeygenResult result;
+      result.detail = "this is a fake";
+      return reply(link, envelope, result);
+    }
+  }
+
+  wire::StatusReply status(PartyId id) {
+    wire::StatusReply out{id, signers_.at(id).instance, {}, {}};
+    wire::KeyStatus key{key_.id, epoch_, options_.curve->id(), static_cast<std::uint8_t>(options_.threshold), {}, {}};
+    for (const auto& [other, signer] : signers_) key.members.push_back(other);
+    for (std::uint32_t bits = 0; bits < (1u << options_.signers); ++bits) {
+      Quorum quorum;
+      for (std::size_t i = 0; i < options_.signers; ++i) {
+        if ((bits >> i & 1) != 0) quorum.push_back(static_cast<PartyId>(i + 1));
+      }
+      if (quorum.size() == options_.threshold && leader_of(epoch_, quorum) == id) {
+        key.pools.push_back({quorum, id, pool_, std::max(pool_, 1u)});
+      }
+    }
+    out.keys.push_back(std::move(key));
+    return out;
+  }
+
+  /// Deals as many presignatures as are wanted to all members that are alive.
+  wire::LeaseReply lease(const Quorum& quorum, std::size_t count) {
+    wire::LeaseReply out;
+    out.lifetime_ms = 5000;
+    out.available = pool_;
+    if (pool_ == 0) return out;
+    const Curve& curve = *options_.curve;
+    const auto sid = rng_.make_id<SessionId>();
+    for (std::uint32_t b = 0; b < count; ++b) {
+      const PresignatureId id{sid, b};
+      const Scalar nonce = Scalar::random_nonzero(curve, rng_);
+      Scalar k_rest = nonce.invert(), chi_rest = k_rest * x_;
+      Signer::Share share{Point::mul_base(nonce).x_mod_order(), Scalar(curve), Scalar(curve), rng_.make_id<Digest>()};
+      for (const PartyId member : quorum) {
+        const bool last = member == quorum.back();
+        share.k = last ? k_rest : Scalar::random(curve, rng_);
+        share.chi = last ? chi_rest : Scalar::random(curve, rng_);
+        k_rest = k_rest - share.k;
+        chi_rest = chi_rest - share.chi;
+        signers_.at(member).shares[id] = share;
+      }
+      out.ids.push_back(id);
+    }
+    return out;
+  }
+
+  void sign(Signer& signer, net::Link& link, const wire::Envelope& envelope, const wire::SignRequest& request) {
+    auto node = signer.shares.extract(request.presignature);
+    if (!node) return reply(link, envelope, wire::Refusal{SignErrorCode::PresignatureConsumed, "no such presignature"});
+    const auto digest = *message_digest_from(static_cast<std::uint8_t>(request.digest));
+    const auto& share = node.mapped();
+    wire::SignReply out;
+    out.presignature = request.presignature;
+    out.r = share.r;
+    out.record = share.record;
+    out.s = message_scalar(*options_.curve, digest, request.content) * share.k + share.r * share.chi;
+    if (signer.lying) out.s = out.s + Scalar(*options_.curve, 1);
+    if (request.lease > 0) out.lease = lease(request.quorum, request.lease);
+    ++signer.partials;
+    if (signer.garbling) {
+      (void)link.send({wire::MessageType::SignReply, envelope.sid, kNobody, kNobody, Bytes(7, 0xee)});
+    } else {
+      reply(link, envelope, out);
+    }
+  }
+
+  Options options_;
+  boost::asio::io_context io_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  SystemRng rng_;
+  Scalar x_;
+  net::PublicKey key_;
+  EpochId epoch_;
+  std::uint32_t pool_ = 1000;
+  std::map<PartyId, Signer> signers_;
+  std::thread thread_;
+};
+
+FakeSigners::FakeSigners() : FakeSigners(Options{}) {}
+FakeSigners::FakeSigners(const Options& options) : impl_(std::make_unique<Impl>(ca_, options)) {}
+FakeSigners::~FakeSigners() = default;
+
+net::PublicKey FakeSigners::key() const { return impl_->key_; }
+std::uint16_t FakeSigners::port(PartyId id) const { return impl_->signers_.at(id).port; }
+IdentityPublicKey FakeSigners::identity(PartyId id) const { return impl_->signers_.at(id).identity.public_key(); }
+
+net::SignClientConfig FakeSigners::config(const std::string& frontend) const {
+  net::SignClientConfig config;
+  config.cluster = impl_->options_.cluster;
+  config.tls = ca_.identity("quorate:" + config.cluster + "/frontend/" + frontend);
+  config.deadline = std::chrono::milliseconds(2000);  // tests run on busy machines
+  for (const auto& [id, signer] : impl_->signers_) config.signers.push_back({id, "127.0.0.1", signer.port, identity(id)});
+  return config;
+}
+
+void FakeSigners::kill(PartyId id) {
+  impl_->on_thread([&] { impl_->stop(impl_->signers_.at(id)); });
+}
+void FakeSigners::restart(PartyId id) {
+  impl_->on_thread([&] {
+    impl_->stop(impl_->signers_.at(id));
+    impl_->start(id);
+  });
+}
+void FakeSigners::cut(PartyId id) {
+  impl_->on_thread([&] {
+    for (const auto& link : std::exchange(impl_->signers_.at(id).links, {})) link->close();
+  });
+}
+void FakeSigners::set_silent(PartyId id, bool silent) {
+  impl_->on_thread([&] { impl_->signers_.at(id).silent = silent; });
+}
+void FakeSigners::set_lying(PartyId id, bool lying) {
+  impl_->on_thread([&] { impl_->signers_.at(id).lying = lying; });
+}
+void FakeSigners::set_garbling(PartyId id, bool garbling) {
+  impl_->on_thread([&] { impl_->signers_.at(id).garbling = garbling; });
+}
+void FakeSigners::set_pool(std::uint32_t available) {
+  impl_->on_thread([&] { impl_->pool_ = available; });
+}
+std::size_t FakeSigners::links(PartyId id) const {
+  return impl_->on_thread([&] { return impl_->signers_.at(id).links.size(); });
+}
+std::size_t FakeSigners::partials(PartyId id) const {
+  return impl_->on_thread([&] { return impl_->signers_.at(id).partials; });
+}
+
+bool verifies(const net::PublicKey& key, wire::DigestAlgorithm digest, ByteView content, const Scalar& r, const Scalar& s) {
+  const auto algorithm = message_digest_from(static_cast<std::uint8_t>(digest));
+  return algorithm && verify_ecdsa(key.point, message_scalar(*key.curve, *algorithm, content), {r, s});
+}
+
+}  // namespace quorate::test

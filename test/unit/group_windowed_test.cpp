@@ -1,0 +1,110 @@
+// Our own group law and multiplication against OpenSSL's, and exhaustively on the toy curve.
+#include <gtest/gtest.h>
+
+#include "protocol/group/windowed.h"
+#include "test/sim/seeded_rng.h"
+#include "test/unit/big_number.h"
+
+namespace quorate {
+namespace {
+
+Point by_openssl(const Scalar& k, const Point& p) {
+  const reference::Number number(k);
+  Point out(p.curve());
+  EXPECT_EQ(EC_POINT_mul(p.curve().group(), const_cast<EC_POINT*>(out.get()), nullptr, p.get(), number.get(),
+                         nullptr),
+            1);
+  return out;
+}
+
+template <std::size_t N>
+Projective<N> scaled(const GroupLaw<N>& law, const Point& p, std::uint64_t factor) {
+  const auto& f = law.field();
+  const auto q = law.from_point(p);
+  const auto s = f.small(factor);
+  return {f.mul(q.x, s), f.mul(q.y, s), f.mul(q.z, s)};
+}
+
+template <std::size_t N>
+void check_group_law(const Curve& curve) {
+  const GroupLaw<N> law(curve);
+  sim::SeededRng rng(9, curve.name());
+  const Point p = by_openssl(Scalar::random(curve, rng), Point::generator(curve));
+  const Point q = by_openssl(Scalar::random(curve, rng), Point::generator(curve));
+  const std::vector<Point> points = {p, q, p.negate(), p + p, Point(curve), Point::generator(curve), p + q};
+  for (const auto& a : points) {
+    for (const auto& b : points) {
+      EXPECT_EQ(law.to_point(law.add(law.from_point(a), law.from_point(b))), a + b);
+      EXPECT_EQ(law.to_point(law.add(scaled(law, a, 7), scaled(law, b, 1234567))), a + b);
+    }
+    Point doubled = a;
+    for (int times = 0; times < 7; ++times) {
+      EXPECT_EQ(law.to_point(law.double_repeatedly(scaled(law, a, 99), times)), doubled) << times;
+      doubled += Point(doubled);
+    }
+  }
+}
+
+TEST(GroupLaw, AgreesWithOpenSslOnDistinctEqualOppositeAndNeutralPoints) {
+  check_group_law<4>(Curve::p256());
+  check_group_law<6>(Curve::p384());
+}
+
+template <std::size_t N>
+void check_multiplication(const Curve& curve) {
+  const Windowed<N> windowed(curve);
+  sim::SeededRng rng(10, curve.name());
+  const Point g = Point::generator(curve);
+  const Point p = by_openssl(Scalar::random(curve, rng), g) + g;
+  auto scalars = reference::edge_scalars(curve);
+  for (unsigned i = 0; i < 40; ++i) scalars.emplace_back(curve, i);
+  for (unsigned i = 0; i < 40; ++i) scalars.push_back(Scalar::random(curve, rng));
+  for (const auto& k : scalars) {
+    ASSERT_EQ(windowed.multiply_base(k.plain()), by_openssl(k, g)) << to_hex(k.encode());
+    ASSERT_EQ(windowed.multiply(k.plain(), p), by_openssl(k, p)) << to_hex(k.encode());
+  }
+  EXPECT_TRUE(windowed.multiply(scalars.back().plain(), Point(curve)).is_infinity());
+}
+
+TEST(Windowed, AgreesWithOpenSslOnEdgeAndRandomScalarsOfP256) { check_multiplication<4>(Curve::p256()); }
+TEST(Windowed, AgreesWithOpenSslOnEdgeAndRandomScalarsOfP384) { check_multiplication<6>(Curve::p384()); }
+
+/// Single bits and runs of ones at every place: each digit of the recoding takes all its values.
+TEST(Windowed, EveryBitPositionOfP384) {
+  const Curve& curve = Curve::p384();
+  const Windowed<6>& windowed = p384_multiplication();
+  Point power = Point::generator(curve);
+  for (std::size_t bit = 0; bit + 1 < curve.order_bits(); ++bit) {
+    Limbs k{};
+    k[bit / 64] = std::uint64_t{1} << (bit % 64);
+    ASSERT_EQ(windowed.multiply_base(k), power) << bit;
+    Limbs below = k;  // k - 1: all ones below
+    for (auto& word : below) {
+      if (word-- != 0) break;
+    }
+    ASSERT_EQ(windowed.multiply_base(below), power - Point::generator(curve)) << bit;
+    power += Point(power);
+  }
+}
+
+TEST(Windowed, EveryScalarTimesEveryPointOfTheToyCurve) {
+  const Curve& toy = Curve::toy();
+  const Windowed<1> windowed(toy);
+  std::vector<Point> table;
+  Point sum(toy);
+  for (unsigned i = 0; i < 241; ++i) {
+    table.push_back(sum);
+    sum += Point::generator(toy);
+  }
+  for (unsigned k = 0; k < 241; ++k) {
+    ASSERT_EQ(windowed.multiply_base(Limbs{k}), table[k]) << k;
+    for (unsigned i = 0; i < 241; ++i) ASSERT_EQ(windowed.multiply(Limbs{k}, table[i]), table[k * i % 241]);
+  }
+}
+
+TEST(Coordinates, FromAffineRefusesAPointOffTheCurve) {
+  EXPECT_DEATH(static_cast<void>(from_affine(Curve::p384(), Limbs{1}, Limbs{1})), "");
+}
+
+}  // namespace
+}  // namespace quorate

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tools/output.h"
+
+namespace CLI {
+class App;
+}
+
+namespace quorate::tools {
+
+/// Each adds its subcommands to the CLI; `code` receives the exit code of the one that runs.
+void add_init_commands(CLI::App& app, const Output& out, int& code);      ///< init, ca, group
+void add_cluster_commands(CLI::App& app, const Output& out, int& code);   ///< keygen, status, sign, key
+
+}  // namespace quorate::tools

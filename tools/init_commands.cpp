@@ -1,0 +1,205 @@
+// What a cluster needs from nothing: keys and requests made on each host, a small CA, the group description.
+#include <CLI/CLI.hpp>
+
+#include "protocol/net/group_file.h"
+#include "protocol/wire/codec.h"
+#include "signerd/config.h"
+#include "signerd/durable_file.h"
+#include "tools/commands.h"
+#include "tools/pki.h"
+
+namespace quorate::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+struct InitOptions {
+  fs::path directory = ".";
+  std::string cluster, name, address;
+  int id = 0;
+};
+
+std::string make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  return error ? "cannot create " + directory.string() + ": " + error.message() : "";
+}
+
+ordered_json signer_config(const InitOptions& options) {
+  return {{"cluster", options.cluster},
+          {"id", options.id},
+          {"listen", options.address},
+          {"group", "group.json"},
+          {"state", "state"},
+          {"identity_key", "identity.key"},
+          {"state_key", "state.key"},
+          {"tls", {{"certificate", "tls.crt"}, {"key", "tls.key"}, {"ca", "ca.crt"}}},
+          {"audit", "audit.log"}};
+}
+
+int init_signer(const InitOptions& options, const Output& out) {
+  if (!wire::valid_name(options.cluster)) return out.error("--cluster may hold a-z A-Z 0-9 . _ - only", kUsage);
+  if (!net::split_address(options.address)) return out.error("--address must be HOST:PORT", kUsage);
+  if (auto problem = make_directory(options.directory); !problem.empty()) return out.error(problem);
+  SystemRng rng;
+  const IdentityKey identity = IdentityKey::generate(rng);
+  const Secret<std::array<std::uint8_t, 32>> state_key(rng.make<std::array<std::uint8_t, 32>>());
+  net::MemberRecord record;
+  record.cluster = options.cluster;
+  record.id = static_cast<PartyId>(options.id);
+  record.address = options.address;
+  record.identity = identity.public_key();
+  record.signature = identity.sign(record.digest());
+  const net::PeerIdentity who{wire::Role::Signer, record.id, "", options.cluster};
+  const fs::path& dir = options.directory;
+  const std::string record_name = "signer-" + std::to_string(options.id) + ".json";
+
+  if (auto ok = signerd::write_key_file(dir / "identity.key", identity.seed()); !ok) return out.error(ok.error());
+  if (auto ok = signerd::write_key_file(dir / "state.key", state_key); !ok) return out.error(ok.error());
+  if (auto ok = make_request(dir / "tls.key", dir / "tls.csr", who); !ok) return out.error(ok.error());
+  if (auto ok = write_new(dir / record_name, net::record_text(record), 0644); !ok) return out.error(ok.error());
+  if (auto ok = write_new(dir / "signerd.json", signer_config(options).dump(2) + "\n", 0644); !ok)
+    return out.error(ok.error());
+  out.result("signer " + std::to_string(options.id) + " of cluster " + options.cluster + " prepared in " + dir.string() +
+                 "\n  identity " + record.identity.hex() + "\nNext: have " + (dir / "tls.csr").string() +
+                 " signed (quorate ca sign), and bring tls.crt, ca.crt and group.json here.",
+             {{"directory", dir.string()},
+              {"identity", record.identity.hex()},
+              {"request", (dir / "tls.csr").string()},
+              {"record", (dir / record_name).string()}});
+  return kOk;
+}
+
+int init_client(const InitOptions& options, wire::Role role, const Output& out) {
+  if (!wire::valid_name(options.cluster) || !wire::valid_name(options.name))
+    return out.error("--cluster and --name may hold a-z A-Z 0-9 . _ - only", kUsage);
+  if (auto problem = make_directory(options.directory); !problem.empty()) return out.error(problem);
+  const net::PeerIdentity who{role, kNobody, options.name, options.cluster};
+  if (auto ok = make_request(options.directory / "tls.key", options.directory / "tls.csr", who); !ok)
+    return out.error(ok.error());
+  out.result(who.str() + " prepared in " + options.directory.string() +
+                 "\nNext: have tls.csr signed (quorate ca sign), bring tls.crt, ca.crt and group.json here, then\n"
+                 "  quorate group provider --group group.json --out provider.json",
+             {{"directory", options.directory.string()}, {"identity", who.uri()}});
+  return kOk;
+}
+
+int ca_sign(const fs::path& ca, const fs::path& csr, const fs::path& certificate, int days, const std::string& expect,
+            const Output& out) {
+  auto asked = inspect_request(csr);
+  if (!asked) return out.error(asked.error());
+  if (!expect.empty() && asked->who.str() != expect)
+    return out.error(csr.string() + " asks to be " + asked->who.str() + ", not " + expect + "; nothing was signed");
+  auto done = sign_request(ca, csr, certificate, days);
+  if (!done) return out.error(done.error());
+  out.result("signed: " + done->who.uri() + " (key " + done->fingerprint.substr(0, 16) + "...) -> " + certificate.string(),
+             {{"identity", done->who.uri()}, {"public_key_sha256", done->fingerprint}, {"certificate", certificate.string()}});
+  return kOk;
+}
+
+int group_assemble(const std::vector<fs::path>& files, const fs::path& target, const Output& out) {
+  std::vector<net::MemberRecord> records;
+  for (const auto& file : files) {
+    auto record = net::load_record(file);
+    if (!record) return out.error(record.error());
+    records.push_back(std::move(record).value());
+  }
+  auto group = net::assemble_group(std::move(records));
+  if (!group) return out.error(group.error());
+  if (auto ok = write_new(target, net::group_text(*group), 0644); !ok) return out.error(ok.error());
+  out.result(target.string() + ": " + std::to_string(group->members.size()) + " signers of cluster " + group->cluster +
+                 "\n  digest " + group->digest().hex() + "\nEvery host must show this digest: quorate group show",
+             {{"file", target.string()}, {"signers", group->members.size()}, {"digest", group->digest().hex()}});
+  return kOk;
+}
+
+int group_show(const fs::path& file, const Output& out) {
+  auto group = net::load_group(file);
+  if (!group) return out.error(group.error());
+  std::string text = "cluster " + group->cluster + "\ndigest  " + group->digest().hex();
+  ordered_json signers = ordered_json::array();
+  for (const auto& m : group->members) {
+    text += "\nsigner " + std::to_string(m.id) + "  " + m.address + "  identity " + m.identity.hex();
+    signers.push_back({{"id", m.id}, {"address", m.address}, {"identity", m.identity.hex()}});
+  }
+  out.result(text, {{"cluster", group->cluster}, {"digest", group->digest().hex()}, {"signers", signers}});
+  return kOk;
+}
+
+int group_provider(const fs::path& file, const fs::path& target, const Output& out) {
+  auto group = net::load_group(file);
+  if (!group) return out.error(group.error());
+  ordered_json config{{"cluster", group->cluster}, {"signers", ordered_json::array()}};
+  for (const auto& m : group->members)
+    config["signers"].push_back({{"id", m.id}, {"address", m.address}, {"identity", m.identity.hex()}});
+  config["tls"] = {{"certificate", "tls.crt"}, {"key", "tls.key"}, {"ca", "ca.crt"}};
+  if (auto ok = write_new(target, config.dump(2) + "\n", 0644); !ok) return out.error(ok.error());
+  out.result(target.string() + " written; it expects tls.crt, tls.key and ca.crt beside it", {{"file", target.string()}});
+  return kOk;
+}
+
+}  // namespace
+
+void add_init_commands(CLI::App& app, const Output& out, int& code) {
+  auto* init = app.add_subcommand("init", "make keys and a certificate request on this host")->require_subcommand(1);
+  auto options = std::make_shared<InitOptions>();
+  auto* signer = init->add_subcommand("signer", "identity, state and TLS keys of a signer, its record and signerd.json");
+  signer->add_option("--dir", options->directory, "where the files go (made if missing)")->required();
+  signer->add_option("--cluster", options->cluster, "name of the cluster")->required();
+  signer->add_option("--id", options->id, "number of this signer")->required()->check(CLI::Range(1, 16));
+  signer->add_option("--address", options->address, "HOST:PORT where the others reach it")->required();
+  signer->callback([options, &out, &code] { code = init_signer(*options, out); });
+  const auto client = [&](const char* name, const char* help, wire::Role role) {
+    auto* command = init->add_subcommand(name, help);
+    command->add_option("--dir", options->directory, "where the files go (made if missing)")->required();
+    command->add_option("--cluster", options->cluster, "name of the cluster")->required();
+    command->add_option("--name", options->name, "name in the certificate")->required();
+    command->callback([options, role, &out, &code] { code = init_client(*options, role, out); });
+  };
+  client("frontend", "TLS key and request of a server that uses the provider", wire::Role::Frontend);
+  client("admin", "TLS key and request of an administrator", wire::Role::Admin);
+
+  auto* ca = app.add_subcommand("ca", "a small certificate authority for the cluster's own links")->require_subcommand(1);
+  auto ca_dir = std::make_shared<fs::path>();
+  auto csr = std::make_shared<fs::path>(), crt = std::make_shared<fs::path>();
+  auto cluster = std::make_shared<std::string>(), expect = std::make_shared<std::string>();
+  auto days = std::make_shared<int>(365);
+  auto* ca_init = ca->add_subcommand("init", "make ca.key and ca.crt");
+  ca_init->add_option("--dir", *ca_dir, "where the files go")->required();
+  ca_init->add_option("--cluster", *cluster, "name of the cluster")->required();
+  ca_init->callback([=, &out, &code] {
+    if (!wire::valid_name(*cluster)) {
+      code = out.error("--cluster may hold a-z A-Z 0-9 . _ - only", kUsage);
+      return;
+    }
+    auto made = make_ca(*ca_dir, *cluster);
+    code = made ? kOk : out.error(made.error());
+    if (made) out.result("certificate authority of " + *cluster + " in " + ca_dir->string(), {{"directory", ca_dir->string()}});
+  });
+  auto* sign = ca->add_subcommand("sign", "sign a request made by 'quorate init'");
+  sign->add_option("--ca", *ca_dir, "directory of the CA")->required();
+  sign->add_option("--csr", *csr, "the request")->required();
+  sign->add_option("--out", *crt, "the certificate")->required();
+  sign->add_option("--days", *days, "how long it is valid")->capture_default_str()->check(CLI::Range(1, 3650));
+  sign->add_option("--expect", *expect, "refuse unless the request is for this holder, such as 'signer 2'");
+  sign->callback([=, &out, &code] { code = ca_sign(*ca_dir, *csr, *crt, *days, *expect, out); });
+
+  auto* group = app.add_subcommand("group", "the signed description of all signers")->require_subcommand(1);
+  auto files = std::make_shared<std::vector<fs::path>>();
+  auto file = std::make_shared<fs::path>("group.json"), target = std::make_shared<fs::path>();
+  auto* assemble = group->add_subcommand("assemble", "put the signers' records together");
+  assemble->add_option("records", *files, "signer-N.json of every signer")->required();
+  assemble->add_option("--out", *target, "group.json")->required();
+  assemble->callback([=, &out, &code] { code = group_assemble(*files, *target, out); });
+  auto* show = group->add_subcommand("show", "check a group.json and show its digest");
+  show->add_option("file", *file, "group.json")->required();
+  show->callback([=, &out, &code] { code = group_show(*file, out); });
+  auto* provider = group->add_subcommand("provider", "write a provider.json for this group");
+  provider->add_option("--group", *file, "group.json")->required();
+  provider->add_option("--out", *target, "provider.json")->required();
+  provider->callback([=, &out, &code] { code = group_provider(*file, *target, out); });
+}
+
+}  // namespace quorate::tools
