@@ -77,8 +77,10 @@ void Context::read_parameters(const OSSL_DISPATCH* core) {
 
 void Context::load_default_ahead() {
   if (!load_default_ || application_ == nullptr) return;
-  // Never unloaded: from now on the application relies on it. Its context frees it.
-  if (OSSL_PROVIDER_load(application_, "default") == nullptr)
+  // As long as nothing else is active, asking for the default provider activates it for good, and its
+  // context owns it. What has to be loaded here instead is never unloaded, as the application relies on it
+  // from now on.
+  if (OSSL_PROVIDER_available(application_, "default") != 1 && OSSL_PROVIDER_load(application_, "default") == nullptr)
     log_.write(LogLevel::Warning, "the default provider cannot be loaded ahead of this one");
 }
 

@@ -116,7 +116,8 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
   session.timeout = kCeremonyTimeout;
   session.persist = [this](session::Machine& machine) -> Result<void, std::string> {
     const auto* share = static_cast<session::KeygenMachine&>(machine).prepared();
-    return share == nullptr ? Result<void, std::string>() : store_.save(*share);
+    if (share == nullptr) return fail(std::string("there is no share to make durable"));
+    return store_.save(*share);
   };
   auto round = std::make_shared<std::uint8_t>(0);
   session.on_step = [answer, envelope, round] {
@@ -126,7 +127,8 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
   };
   session.on_end = [this, envelope, answer](SessionHost::Ending ending) { ended(envelope, answer, std::move(ending)); };
   auto machine = std::make_shared<session::KeygenMachine>(std::move(terms), me_, identity_);
-  sessions_.open(envelope.sid, std::move(machine), std::move(session));
+  if (!sessions_.open(envelope.sid, std::move(machine), std::move(session)))
+    answer(reply_to(envelope, wire::Refusal{SignErrorCode::PolicyDenied, "the ceremony id is in use; start a new one"}));
 }
 
 void Ceremonies::ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending) {
@@ -162,7 +164,7 @@ void Ceremonies::find_prepared() {
   for (auto& share : *shares) {
     if (confirmations_valid(share.info)) continue;
     for (const auto& member : share.info.members)
-      if (member.id != me_ && mesh_.linked(member.id)) show_confirmation(share.info, member.id);
+      if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(share.info, member.id);
     const CeremonyId id = share.info.ceremony;
     prepared_.try_emplace(id, std::move(share));
   }
@@ -174,22 +176,21 @@ void Ceremonies::activate(KeyShare share) {
   log_.info("key_active", {{"name", info.name}, {"key", info.key.hex()}, {"epoch", info.epoch.brief()},
                            {"threshold", info.threshold}});
   for (const auto& member : info.members)
-    if (member.id != me_ && mesh_.linked(member.id)) show_confirmation(info, member.id);
+    if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(info, member.id);
   if (on_key) on_key(info.epoch);
 }
 
-void Ceremonies::show_confirmation(const PublicKeyInfo& info, PartyId peer) {
-  const auto mine = info.confirmations.find(me_);
-  if (mine == info.confirmations.end()) return;
-  mesh_.send({MessageType::KeygenRound5, SessionId{info.ceremony.bytes}, me_, peer,
-              wire::encode(KeygenMsg5{mine->second})});
+void Ceremonies::show_confirmations(const PublicKeyInfo& info, PartyId peer) {
+  for (const auto& [member, confirmation] : info.confirmations)
+    mesh_.send({MessageType::KeygenRound5, SessionId{info.ceremony.bytes}, me_, peer,
+                wire::encode(KeygenMsg5{confirmation})});
 }
 
 void Ceremonies::peer_up(PartyId peer) {
   for (const auto& [epoch, key] : keys_.all())
-    if (key->info().member(peer) != nullptr) show_confirmation(key->info(), peer);
+    if (key->info().member(peer) != nullptr) show_confirmations(key->info(), peer);
   for (const auto& [ceremony, share] : prepared_)
-    if (share.info.member(peer) != nullptr) show_confirmation(share.info, peer);
+    if (share.info.member(peer) != nullptr) show_confirmations(share.info, peer);
 }
 
 void Ceremonies::on_message(const wire::Envelope& envelope) {
@@ -201,12 +202,13 @@ void Ceremonies::collect(const wire::Envelope& envelope) {
   const auto found = prepared_.find(CeremonyId{envelope.sid.bytes});
   if (found == prepared_.end()) return;
   auto& info = found->second.info;
-  const auto* member = info.member(envelope.from);
   auto message = wire::decode<KeygenMsg5>(envelope.payload, *info.curve);
-  if (member == nullptr || !message ||
-      !verify_identity(member->identity, confirmation_digest(info), message->confirmation))
-    return;
-  info.confirmations[envelope.from] = message->confirmation;
+  if (info.member(envelope.from) == nullptr || !message) return;
+  // Members show all confirmations they hold, so that a single one cannot keep its own from somebody.
+  const Digest digest = confirmation_digest(info);
+  for (const auto& member : info.members)
+    if (!info.confirmations.contains(member.id) && verify_identity(member.identity, digest, message->confirmation))
+      info.confirmations[member.id] = message->confirmation;
   if (info.confirmations.size() < info.members.size() || !confirmations_valid(info)) return;
   if (auto saved = store_.save(found->second); !saved) {
     log_.error("share_not_saved", {{"reason", saved.error()}});

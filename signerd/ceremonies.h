@@ -25,7 +25,7 @@ class Ceremonies {
   Result<void, std::string> load();
   void on_request(const net::PeerIdentity& who, const wire::Envelope& request, Answer answer);
   void on_message(const wire::Envelope& envelope);
-  /// Shows the peer this signer's confirmations, so that a share it prepared can become active.
+  /// Shows the peer all confirmations held here, so that a share it prepared can become active.
   void peer_up(PartyId peer);
 
   std::function<void(const EpochId&)> on_key;    ///< a key became active
@@ -37,7 +37,7 @@ class Ceremonies {
   void ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending);
   void activate(KeyShare share);
   void find_prepared();
-  void show_confirmation(const PublicKeyInfo& info, PartyId peer);
+  void show_confirmations(const PublicKeyInfo& info, PartyId peer);
   void collect(const wire::Envelope& envelope);
 
   PartyId me_;

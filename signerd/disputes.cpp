@@ -54,7 +54,9 @@ Result<void, std::string> Disputes::add(Entry entry) {
                                {"quorum", e.whole},
                                {"fault", e.fault},
                                {"detail", e.detail}});
-  return write_durably(file_, as_bytes(out.dump(2) + "\n"), 0600);
+  auto written = write_durably(file_, as_bytes(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"), 0600);
+  if (!written) entries_.pop_back();  // so that the next attempt writes again
+  return written;
 }
 
 Result<void, std::string> Disputes::add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why) {

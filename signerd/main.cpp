@@ -34,6 +34,10 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "signerd: %s\n", server.error().c_str());
     return 1;
   }
-  (*server)->run();
-  return 0;
+  try {
+    return (*server)->run() ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "signerd: %s\n", error.what());
+    return 1;
+  }
 }

@@ -177,6 +177,7 @@ Online::Answer Online::confirm(const net::PeerIdentity& who, const wire::Envelop
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   auto key = key_for(who, asked->key, asked->epoch);
   if (!key) return fail(key.error());
+  if (auto denied = policy_.refuse_signature(who, (*key)->info().name, asked->context, now)) return fail(*denied);
   const Curve& curve = *(*key)->info().curve;
   wire::SignRequest as_signed{asked->presignature, asked->quorum, asked->key, asked->epoch, asked->context,
                               asked->digest, asked->content, 0, 0};

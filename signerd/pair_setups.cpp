@@ -1,6 +1,7 @@
 #include "signerd/pair_setups.h"
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "protocol/session/setup_machine.h"
 #include "protocol/wire/setup_codec.h"
@@ -12,7 +13,7 @@ using wire::MessageType;
 namespace {
 /// At most one set-up a pair and epoch in this time: each costs tens of milliseconds.
 constexpr std::chrono::seconds kSetupInterval{1};
-constexpr std::chrono::seconds kSetupTimeout{30};
+constexpr std::chrono::seconds kSetupTimeout{20};
 }  // namespace
 
 PairSetups::PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Disputes& disputes, const Log& log,
@@ -21,6 +22,7 @@ PairSetups::PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Dispute
 
 void PairSetups::peer_up(PartyId peer, bool new_process) {
   if (new_process) {
+    std::erase_if(not_before_, [&](const auto& item) { return item.first.peer == peer; });
     std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
     std::erase_if(announced_, [&](const auto& item) {
       return std::get<1>(item.first) == peer || std::get<2>(item.first) == peer;
@@ -66,8 +68,12 @@ void PairSetups::run(ActiveKey& key, PartyId peer, const SessionId& sid, std::op
   session.peers = {peer};
   session.timeout = kSetupTimeout;
   session.on_end = [this, epoch, peer](SessionHost::Ending ending) { ended(epoch, peer, std::move(ending)); };
-  sessions_.open(sid, std::make_shared<session::SetupMachine>(*key.info().curve, key.info().key, epoch, sid, me_, peer),
-                 std::move(session));
+  session.on_late_verdict = [this, epoch, peer](const Abort& why) { destroy(epoch, peer, why); };
+  auto machine = std::make_shared<session::SetupMachine>(*key.info().curve, key.info().key, epoch, sid, me_, peer);
+  if (!sessions_.open(sid, std::move(machine), std::move(session))) {
+    running_.erase({epoch, peer});
+    return;
+  }
   if (opening) sessions_.deliver(std::move(*opening));
 }
 
@@ -106,11 +112,14 @@ void PairSetups::announce(const EpochId& epoch, PartyId peer, const SetupId& set
 }
 
 void PairSetups::destroy(const EpochId& epoch, PartyId peer, const Abort& why) {
-  sessions_.abort_with(peer, "dispute with signer " + std::to_string(peer));
   states_.erase({epoch, peer});
-  if (auto written = disputes_.add_pair(epoch, me_, peer, why); !written)
-    log_.error("dispute_not_written", {{"reason", written.error()}});
+  if (auto written = disputes_.add_pair(epoch, me_, peer, why); !written) {
+    // Going on would let the peer try again after a restart: better no signer than that one.
+    throw std::runtime_error("stopping: a dispute with signer " + std::to_string(peer) +
+                             " cannot be written down: " + written.error());
+  }
   log_.error("dispute", {{"peer", peer}, {"epoch", epoch.brief()}, {"reason", why.what()}});
+  sessions_.abort_with(peer, "dispute with signer " + std::to_string(peer));
   announce(epoch, peer, SetupId{});
 }
 
@@ -120,7 +129,8 @@ void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point no
     const auto* key = ready ? keys_.by_epoch(ready->epoch) : nullptr;
     if (key == nullptr || key->info().member(envelope.from) == nullptr || key->info().member(ready->peer) == nullptr)
       return;
-    announced_[{ready->epoch, envelope.from, ready->peer}] = ready->setup;
+    auto& known = announced_[{ready->epoch, envelope.from, ready->peer}];
+    if (std::exchange(known, ready->setup) == ready->setup) return;
     if (on_change) on_change();
     return;
   }
@@ -132,6 +142,7 @@ void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point no
       return;
     const Pair pair{open->epoch, envelope.from};
     if (disputes_.pair_blocked(open->epoch, me_, envelope.from) || now < not_before_[pair]) return;
+    if (sessions_.has(envelope.sid)) return;
     not_before_[pair] = now + kSetupInterval / 2;
     if (const auto running = running_.find(pair); running != running_.end())
       sessions_.abort(SessionId(running->second), Abort{Fault::TimedOut, Blame::nobody(), "replaced by a newer set-up"});

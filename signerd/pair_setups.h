@@ -26,7 +26,7 @@ class PairSetups {
   void key_added(const EpochId& epoch);
   void on_message(const wire::Envelope& envelope, Clock::time_point now);
   /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state, ends its
-  /// sessions, and writes the dispute down before this returns (SPEC 3.4).
+  /// sessions, and writes the dispute down before this returns (SPEC 3.5).
   void destroy(const EpochId& epoch, PartyId peer, const Abort& why);
   /// Opens set-ups that are missing; call it once a second.
   void tick(Clock::time_point now);

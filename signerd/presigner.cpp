@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "protocol/session/presign_machine.h"
 #include "protocol/wire/presign_codec.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstBackOff{50};
 constexpr std::chrono::milliseconds kLongestBackOff{30'000};
+/// A member waits less than the leader, so that an honest leader's next attempt finds it ready.
+constexpr std::chrono::milliseconds kLongestJoinBackOff{1'000};
 /// An empty pool is served with a small batch first, so that the first signatures come soon.
 constexpr std::uint32_t kFirstBatch = 8;
 /// Batches of one leader that a member takes part in at a time.
@@ -42,17 +45,18 @@ bool Presigner::possible(const Task& task, Clock::time_point now) const {
   return setups_.agreed(task.epoch, task.quorum).has_value();
 }
 
-/// Every quorum reaches its minimum before any goes further; among equals the shallowest first.
+/// Every quorum that works reaches its minimum before any goes further; among equals the shallowest first.
 std::optional<Presigner::Task> Presigner::next_task(Clock::time_point now) const {
   std::optional<Task> best;
-  std::pair<bool, std::uint32_t> best_rank;
+  std::tuple<bool, bool, std::uint32_t> best_rank;
   for (auto& [epoch, key] : keys_.all()) {
     for (const auto& quorum : key->quorums) {
       if (leader_of(epoch, quorum) != me_) continue;
       const std::uint32_t depth = key->pools.available(quorum);
       if (depth >= key->pools.limits().target) continue;
       Task task{epoch, quorum};
-      const std::pair rank{depth >= key->pools.limits().min, depth};
+      // One whose last batch failed may hang on a member that is stopped: it comes after all others.
+      const std::tuple rank{back_.contains(task), depth >= key->pools.limits().min, depth};
       if ((!best || rank < best_rank) && possible(task, now)) {
         best = std::move(task);
         best_rank = rank;
@@ -106,7 +110,7 @@ void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
   std::vector<std::shared_ptr<const void>> keep;
   auto inputs = inputs_for(key, plan, keep);
   if (auto ok = check_plan(inputs); !ok) {
-    if (leading) back_off(task);
+    if (leading) back_off(task, kLongestBackOff);
     return give_up(task, sid, ok.error());
   }
   if (leading) leading_[task] = sid;
@@ -118,40 +122,61 @@ void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
   session.on_end = [this, task, sid, leading](SessionHost::Ending ending) {
     ended(task, sid, leading, std::move(ending));
   };
+  session.on_late_verdict = [this, task](const Abort& why) { setups_.destroy(task.epoch, why.blame.other, why); };
   // The machine looks at the share and the set-ups, which live as long as it does.
   auto machine = std::make_shared<session::PresignMachine>(std::move(inputs));
   auto* raw = machine.get();
   std::shared_ptr<session::Machine> kept(raw, [keep = std::move(keep), machine = std::move(machine)](auto*) {});
-  sessions_.open(sid, std::move(kept), std::move(session));
+  if (!sessions_.open(sid, std::move(kept), std::move(session))) {
+    running_.erase(sid);
+    if (leading) leading_.erase(task);
+  }
 }
 
-bool Presigner::acceptable(const PresignPlan& plan, PartyId leader) const {
+/// The ids of this signer's own set-ups in a plan that check_plan() found right: what replay protection hangs on.
+std::vector<SetupId> Presigner::own_setups(const PresignPlan& plan) const {
+  std::vector<SetupId> own;
+  for (auto id : plan.quorum)
+    if (auto state = id == me_ ? nullptr : setups_.state(plan.epoch, id)) own.push_back(state->id);
+  return own;
+}
+
+bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) const {
   if (plan.quorum.empty() || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
+  if (std::find(key.quorums.begin(), key.quorums.end(), plan.quorum) == key.quorums.end()) return false;
+  const Task task{plan.epoch, plan.quorum};
   if (disputes_.quorum_blocked(plan.epoch, plan.quorum)) return false;
-  const auto last = accepted_.find({leader, Task{plan.epoch, plan.quorum}});
-  if (last != accepted_.end() && last->second.setups == plan.setups && plan.batch_number <= last->second.batch_number)
+  if (key.pools.depth(plan.quorum) + plan.batch > 2 * key.pools.limits().target + ot::kMaxBatch) return false;
+  if (const auto back = back_.find(task); back != back_.end() && now < back->second.until) return false;
+  // SPEC 5.0: within the same own set-ups a batch number is never accepted twice, so no sid ever comes back.
+  const auto last = accepted_.find(task);
+  if (last != accepted_.end() && last->second.setups == own_setups(plan) &&
+      plan.batch_number <= last->second.batch_number)
     return false;
   std::size_t joined = 0;
-  for (const auto& [sid, task] : running_)
-    if (!leading_.contains(task) && leader_of(task.epoch, task.quorum) == leader) ++joined;
+  for (const auto& [sid, other] : running_)
+    if (!leading_.contains(other) && leader_of(other.epoch, other.quorum) == leader) ++joined;
   return joined < kMaxJoined;
 }
 
-void Presigner::join(const wire::Envelope& envelope) {
+void Presigner::join(const wire::Envelope& envelope, Clock::time_point now) {
   auto plan = wire::decode<PresignPlan>(envelope.payload);
   auto* key = plan ? keys_.by_epoch(plan->epoch) : nullptr;
-  if (key == nullptr || plan->sid() != envelope.sid || sessions_.has(envelope.sid) || !acceptable(*plan, envelope.from)) {
+  std::vector<std::shared_ptr<const void>> keep;
+  // check_plan() comes before anything is remembered: a plan with foreign set-ups must not move the number.
+  if (key == nullptr || plan->sid() != envelope.sid || sessions_.has(envelope.sid) ||
+      !acceptable(*key, *plan, envelope.from, now) || !check_plan(inputs_for(*key, *plan, keep))) {
     ++counters_.refused;
     mesh_.send({MessageType::PresignAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
     return;
   }
-  accepted_[{envelope.from, Task{plan->epoch, plan->quorum}}] = {plan->setups, plan->batch_number};
+  accepted_[Task{plan->epoch, plan->quorum}] = {own_setups(*plan), plan->batch_number};
   run(*key, *plan, false);
 }
 
-void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point) {
+void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point now) {
   switch (envelope.type) {
-    case MessageType::PresignStart: return join(envelope);
+    case MessageType::PresignStart: return join(envelope, now);
     case MessageType::PresignAbort: return on_abort(envelope);
     case MessageType::PresignRetire: {
       auto retire = wire::decode<wire::PresignRetire>(envelope.payload);
@@ -181,10 +206,10 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
   }
   if (!ending.abort) return;
   ++counters_.failed;
-  if (leading) back_off(task);
+  back_off(task, leading ? kLongestBackOff : kLongestJoinBackOff);
   const Abort& why = *ending.abort;
   log_.warn("batch_failed", {{"quorum", task.quorum}, {"sid", sid.brief()}, {"reason", why.what()}});
-  // SPEC 3.4: state is wiped and the dispute is durable before anybody is answered.
+  // SPEC 3.5: state is wiped and the dispute is durable before anybody is answered.
   if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
   if (why.blame.kind == Blame::Kind::Quorum) {
     if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written)
@@ -220,9 +245,9 @@ void Presigner::on_abort(const wire::Envelope& envelope) {
                         "signer " + std::to_string(envelope.from) + " ended the batch: " + std::string(name(*fault))});
 }
 
-void Presigner::back_off(const Task& task) {
+void Presigner::back_off(const Task& task, std::chrono::milliseconds longest) {
   auto& back = back_[task];
-  back.wait = std::clamp(back.wait * 2, kFirstBackOff, kLongestBackOff);
+  back.wait = std::clamp(back.wait * 2, kFirstBackOff, longest);
   back.until = Clock::now() + back.wait;
 }
 

@@ -41,19 +41,20 @@ class Presigner {
     std::chrono::milliseconds wait{0};
   };
   struct Accepted {
-    std::vector<SetupId> setups;
+    std::vector<SetupId> setups;                  ///< this signer's own at that time
     std::uint64_t batch_number = 0;
   };
 
   std::optional<Task> next_task(Clock::time_point now) const;
   [[nodiscard]] bool possible(const Task& task, Clock::time_point now) const;
   void lead(const Task& task);
-  void join(const wire::Envelope& envelope);
-  [[nodiscard]] bool acceptable(const PresignPlan& plan, PartyId leader) const;
+  void join(const wire::Envelope& envelope, Clock::time_point now);
+  [[nodiscard]] bool acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) const;
+  [[nodiscard]] std::vector<SetupId> own_setups(const PresignPlan& plan) const;
   void run(ActiveKey& key, const PresignPlan& plan, bool leading);
   void ended(const Task& task, const SessionId& sid, bool leading, SessionHost::Ending ending);
   void give_up(const Task& task, const SessionId& sid, const Abort& why);
-  void back_off(const Task& task);
+  void back_off(const Task& task, std::chrono::milliseconds longest);
   void on_abort(const wire::Envelope& envelope);
   [[nodiscard]] PresignInputs inputs_for(ActiveKey& key, const PresignPlan& plan,
                                          std::vector<std::shared_ptr<const void>>& keep) const;
@@ -72,7 +73,7 @@ class Presigner {
   std::map<SessionId, Task> running_;             ///< led and joined
   std::map<Task, Back> back_;
   std::map<Task, std::uint64_t> next_number_;
-  std::map<std::pair<PartyId, Task>, Accepted> accepted_;
+  std::map<Task, Accepted> accepted_;         ///< a quorum has one leader
 };
 
 }  // namespace quorate::signerd

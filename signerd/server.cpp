@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{50};
 constexpr std::uint64_t kTicksPerSecond = 20;
+/// What may wait for a front end that does not read.
+constexpr std::size_t kMaxBacklog = std::size_t{1} << 20;
 
 /// Time that the machine was suspended: the boot clock goes on then, the monotonic one does not.
 std::chrono::nanoseconds suspended_time() {
@@ -120,7 +122,7 @@ Result<void, std::string> Server::open() {
   return {};
 }
 
-void Server::run() {
+bool Server::run() {
   ::signal(SIGPIPE, SIG_IGN);
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
@@ -136,16 +138,17 @@ void Server::run() {
   io_.run();
   audit_.flush();
   log_.info("stopped", {{"signer", config_.id}});
+  return !failed_;
 }
 
 void Server::shut_down(std::string_view why) {
+  if (std::exchange(stopped_, true)) return;
   log_.info("stopping", {{"reason", why}});
   timer_.cancel();
   listener_->stop();
   for (const auto& client : clients_) client->close("signer is stopping");
   clients_.clear();
   mesh_->stop();
-  sessions_.reset();
   io_.stop();
 }
 
@@ -168,6 +171,7 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
 }
 
 void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope) {
+  if (was_suspended()) return;
   if (envelope.type == MessageType::KeygenRequest) {
     std::weak_ptr<net::Link> weak = link;
     ceremonies_->on_request(link->peer(), envelope, [weak](const wire::Envelope& answer) {
@@ -176,10 +180,17 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envel
     return;
   }
   if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) link->send(*answer);
+  if (link->queued_bytes() > kMaxBacklog) {
+    log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
+    link->close("you do not read your answers");
+    clients_.erase(link);
+    return;
+  }
   if (online_->take_consumed()) presigner_->tick(Clock::now());
 }
 
 void Server::on_peer(wire::Envelope envelope) {
+  if (was_suspended()) return;
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
   if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope);
@@ -204,15 +215,16 @@ void Server::peer_down(PartyId peer) {
   setups_->peer_down(peer);
 }
 
-/// A suspended machine may have been copied: what only one memory may hold is forgotten (SPEC 6.2).
-void Server::forget_on_suspend() {
-  const auto suspended = suspended_time();
-  if (suspended - suspended_ < std::chrono::seconds(1)) return;
-  suspended_ = suspended;
-  std::size_t dropped = 0;
-  for (const auto& member : config_.group.members)
-    for (auto& [epoch, key] : keys_.all()) dropped += key->pools.drop_shared_with(member.id);
-  log_.warn("suspended", {{"presignatures_dropped", dropped}});
+/// A suspended machine may have been copied: what only one memory may hold must go (SPEC 6.2). The process
+/// ends; a new one has a new instance id, and its peers drop what they shared with this one.
+bool Server::was_suspended() {
+  if (suspended_time() - suspended_ < std::chrono::seconds(1)) return false;
+  if (!stopped_) {
+    log_.error("suspended", {{"action", "ending; all presignatures and set-ups in memory are void"}});
+    failed_ = true;
+    shut_down("the machine was suspended");
+  }
+  return true;
 }
 
 void Server::tick_later() {
@@ -223,6 +235,7 @@ void Server::tick_later() {
 }
 
 void Server::tick() {
+  if (was_suspended()) return;
   const auto now = Clock::now();
   sessions_->tick(now);
   online_->tick(now);
@@ -231,7 +244,6 @@ void Server::tick() {
   if (++ticks_ % kTicksPerSecond == 0) {
     setups_->tick(now);
     audit_.flush();
-    forget_on_suspend();
   }
   tick_later();
 }

@@ -23,8 +23,9 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server();
 
-  /// Serves until SIGTERM or SIGINT; then closes links, ends sessions and flushes the audit.
-  void run();
+  /// Serves until SIGTERM or SIGINT; then closes links, ends sessions and flushes the audit. False if it had
+  /// to end for another reason. Throws if a dispute cannot be made durable.
+  bool run();
 
  private:
   Server(Config config, ShareStore store, Disputes disputes, Audit audit);
@@ -37,7 +38,7 @@ class Server {
   void peer_down(PartyId peer);
   void tick();
   void tick_later();
-  void forget_on_suspend();
+  bool was_suspended();
   void shut_down(std::string_view why);
 
   Config config_;
@@ -62,6 +63,7 @@ class Server {
   std::set<std::shared_ptr<net::Link>> clients_;
   std::uint64_t ticks_ = 0;
   std::chrono::nanoseconds suspended_{0};
+  bool stopped_ = false, failed_ = false;
 };
 
 }  // namespace quorate::signerd

@@ -17,8 +17,10 @@ namespace {
 constexpr std::size_t kEarlyMessages = 32;
 constexpr std::size_t kEarlyBytes = std::size_t{4} << 20;
 constexpr std::chrono::seconds kEarlyTime{5};
+/// Messages of one session that may wait for a worker: every honest peer sends five at most.
+constexpr std::size_t kMaxWaiting = 6 * kMaxParties;
 /// Background work yields to signing.
-constexpr int kBackgroundNice = 10;
+constexpr int kBackgroundNice = 5;
 
 void enter_background() {
   sigset_t all;
@@ -35,19 +37,24 @@ bool may_be_early(wire::MessageType type) {
 }  // namespace
 
 struct SessionHost::Running {
-  Running(const SessionId& id, std::shared_ptr<session::Machine> m, Session s, boost::asio::io_context& work)
+  Running(const SessionId& id, std::shared_ptr<session::Machine> m, Session s, std::shared_ptr<boost::asio::io_context> context)
       : sid(id),
         machine(std::move(m)),
         persist(std::move(s.persist)),
+        on_late_verdict(std::move(s.on_late_verdict)),
         session(std::move(s)),
         ends(Clock::now() + session.timeout),
-        strand(boost::asio::make_strand(work)) {}
+        work(std::move(context)),
+        strand(boost::asio::make_strand(*work)) {}
 
   const SessionId sid;
   const std::shared_ptr<session::Machine> machine;  ///< touched on the strand until it is finished
   const std::function<Result<void, std::string>(session::Machine&)> persist;
+  const std::function<void(const Abort&)> on_late_verdict;
   Session session;                     ///< I/O thread
+  std::size_t waiting = 0;             ///< I/O thread: steps posted and not done
   const Clock::time_point ends;
+  const std::shared_ptr<boost::asio::io_context> work;  ///< outlives the strand wherever this is freed last
   boost::asio::strand<boost::asio::io_context::executor_type> strand;
   bool finished = false;               ///< strand: no step comes after one that was done or aborted
   bool over = false;                   ///< I/O thread: on_end was called
@@ -57,11 +64,11 @@ struct SessionHost::Running {
 SessionHost::SessionHost(boost::asio::io_context& io, std::size_t threads, Send send)
     : io_(io), send_(std::move(send)) {
   guard_ = std::make_unique<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>(
-      work_.get_executor());
+      work_->get_executor());
   for (std::size_t i = 0; i < threads; ++i)
     threads_.emplace_back([this] {
       enter_background();
-      work_.run();
+      work_->run();
     });
 }
 
@@ -69,7 +76,7 @@ SessionHost::~SessionHost() {
   *alive_ = false;
   for (auto& [sid, running] : sessions_) running->cancelled = true;
   guard_.reset();
-  work_.stop();
+  work_->stop();
   for (auto& thread : threads_) thread.join();
 }
 
@@ -102,6 +109,9 @@ void SessionHost::deliver(wire::Envelope envelope) {
     if (queue.size() < kEarlyMessages && bytes <= kEarlyBytes) queue.push_back({std::move(envelope), Clock::now()});
     return;
   }
+  auto& running = *found->second;
+  const auto& peers = running.session.peers;
+  if (running.waiting >= kMaxWaiting || std::find(peers.begin(), peers.end(), envelope.from) == peers.end()) return;
   run_step(found->second, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) {
     return m.on_message(envelope, rng);
   });
@@ -109,10 +119,16 @@ void SessionHost::deliver(wire::Envelope envelope) {
 
 void SessionHost::run_step(const std::shared_ptr<Running>& running,
                            std::function<session::Step(session::Machine&, Rng&)> what) {
+  ++running->waiting;
   boost::asio::post(running->strand, [this, running, alive = alive_, what = std::move(what)] {
     if (running->cancelled || running->finished) return;
     SystemRng rng;
-    auto step = what(*running->machine, rng);
+    session::Step step;
+    try {
+      step = what(*running->machine, rng);
+    } catch (const std::exception& error) {  // no memory: this session ends, the signer lives on
+      step.abort = Abort{Fault::BadParameters, Blame::nobody(), error.what()};
+    }
     if (step.persist && running->persist) {
       if (auto saved = running->persist(*running->machine); !saved) {
         step.out.clear();
@@ -127,18 +143,21 @@ void SessionHost::run_step(const std::shared_ptr<Running>& running,
 }
 
 void SessionHost::step_done(const std::shared_ptr<Running>& running, session::Step step) {
-  if (running->over) return;
+  --running->waiting;
+  if (running->over) {
+    if (step.abort && step.abort->blame.kind == Blame::Kind::Pair && running->on_late_verdict)
+      running->on_late_verdict(*step.abort);
+    return;
+  }
+  // A fault comes first: nothing is answered before its owner has written it down.
+  if (step.abort) return end(running, std::move(step.abort));
   for (const auto& envelope : step.out) {
     if (send_(envelope)) continue;
     return end(running, Abort{Fault::TimedOut, Blame::nobody(),
                               "cannot send to signer " + std::to_string(envelope.to)});
   }
   if (running->session.on_step) running->session.on_step();
-  if (step.abort) {
-    end(running, std::move(step.abort));
-  } else if (step.done) {
-    end(running, std::nullopt);
-  }
+  if (step.done) end(running, std::nullopt);
 }
 
 void SessionHost::end(const std::shared_ptr<Running>& running, std::optional<Abort> abort) {

@@ -27,6 +27,9 @@ class SessionHost {
     std::function<void(Ending)> on_end;
     /// Called on the worker when a step says persist, before its messages go out.
     std::function<Result<void, std::string>(session::Machine&)> persist;
+    /// A step that was running when the session ended has found a fault of a pair: it must not be lost, or
+    /// a check on secret state could be tried again (SPEC 3.4). I/O thread.
+    std::function<void(const Abort&)> on_late_verdict;
     /// After every step, on the I/O thread. May be empty.
     std::function<void()> on_step;
   };
@@ -64,7 +67,7 @@ class SessionHost {
 
   boost::asio::io_context& io_;
   Send send_;
-  boost::asio::io_context work_;
+  std::shared_ptr<boost::asio::io_context> work_ = std::make_shared<boost::asio::io_context>();
   std::unique_ptr<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guard_;
   std::vector<std::thread> threads_;
   std::unordered_map<SessionId, std::shared_ptr<Running>> sessions_;

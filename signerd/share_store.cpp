@@ -72,7 +72,7 @@ Result<KeyShare, std::string> ShareStore::load_one(const std::filesystem::path& 
     if (!x_i) break;
     KeyShare share{std::move(result->info), me_, std::move(*x_i)};
     std::erase_if(share.info.confirmations, [](const auto& item) { return is_missing(item.second); });
-    if (path.stem() != share.info.epoch.hex() || share.info.member(me_) == nullptr ||
+    if (path.stem() != share.info.epoch.hex() || !consistent(share.info) || share.info.member(me_) == nullptr ||
         !(Point::mul_base(share.x_i) == share.info.share_points.at(me_)))
       break;
     return share;

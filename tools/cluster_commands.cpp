@@ -65,6 +65,7 @@ std::string flaw_of(const wire::KeygenResult& result, const wire::KeygenRequest&
     const auto* pinned = group.member(member.id);
     if (pinned == nullptr || pinned->identity != member.identity) return "names another identity key than group.json";
   }
+  if (!consistent(info)) return "shows a key that does not fit together";
   return confirmations_valid(info) ? "" : "lacks the confirmation of a member";
 }
 

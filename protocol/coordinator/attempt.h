@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "protocol/coordinator/choice.h"
@@ -17,6 +18,7 @@ struct Request {
   unsigned attempts = 0;
   std::vector<SessionId> live;       ///< attempts that may still succeed
   Avoid avoid;
+  std::set<PartyId> denied;          ///< signers whose policy says no
   std::string last_failure;          ///< of the latest failed attempt, for texts
   std::optional<SignErrorCode> last_refusal;  ///< if it was one
   Time wake = kNever;                ///< entry in the timers; owned by the coordinator

@@ -48,7 +48,7 @@ void Coordinator::pump(KeyState& key) {
   // Requests that avoid nobody share one list of options.
   std::optional<std::vector<Option>> common;
   bool exhausted = false;
-  std::optional<SignError> denied;
+  std::optional<std::optional<SignError>> denied;  // looked up once, if at all
   const std::vector<RequestHandle> queue(key.waiting.begin(), key.waiting.end());
   for (const auto handle : queue) {
     Request& request = requests_.at(handle);
@@ -70,7 +70,7 @@ void Coordinator::pump(KeyState& key) {
     }
     if (options.empty()) {
       if (!denied) denied = denied_everywhere(key, signers_, config_, now_);
-      if (denied) finish(request, fail(*denied));
+      if (*denied) finish(request, fail(**denied));
     } else if (!supply(options) && free) {
       exhausted = true;
     }

@@ -199,7 +199,16 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
   // Whoever keeps turning requests away is asked less and less, like one who does not answer.
   switch (refusal.code) {
     case SignErrorCode::PolicyDenied:
-      signer.misses = 0;
+      // One signer's word is no verdict: a corrupt one must not be able to deny what the others would sign.
+      request.denied.insert(by);
+      if (std::any_of(key.quorums.begin(), key.quorums.end(), [&](const auto& other) {
+            return std::none_of(other.first.begin(), other.first.end(),
+                                [&](PartyId id) { return request.denied.contains(id); });
+          })) {
+        request.avoid.signer_until[by] = request.job.deadline;
+        signer.missed(now_, config_);
+        break;
+      }
       finish(request, fail(SignError{SignErrorCode::PolicyDenied,
                                      "signer " + std::to_string(by) + ": " +
                                          (reason.empty() ? "no reason given" : reason)}));

@@ -47,7 +47,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       : io_(io), link_(std::move(settings.link)), core_(with_signers(settings), rng), timer_(io) {
     for (auto& target : settings.signers) {
       if (!coordinator::is_signer(target.id) || targets_.contains(target.id)) {
-        write_log(link_->log, kLogWarning, "signer " + std::to_string(target.id) + " is configured twice or has no id from 1 to 16");
+        write_log(link_->log, kLogWarning,
+                  "signer " + std::to_string(target.id) + " is configured twice or has no id from 1 to 16");
         continue;
       }
       targets_[target.id] = std::move(target);
@@ -60,9 +61,11 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     for (const auto& [id, target] : targets_) {
       DialTarget dial{target.hosts, target.port, {wire::Role::Signer, id, {}, link_->cluster}};
       Dialer::Events events;
-      events.up = bound([signer = id](Impl& self, const std::shared_ptr<Link>& link) { self.link_up(signer, link); });
+      events.up =
+          bound([signer = id](Impl& self, const std::shared_ptr<Link>& link) { self.link_up(signer, link); });
       events.message = bound([](Impl& self, wire::Envelope envelope) { self.receive(std::move(envelope)); });
-      events.down = bound([signer = id](Impl& self, const std::string& reason) { self.link_down(signer, reason); });
+      events.down =
+          bound([signer = id](Impl& self, const std::string& reason) { self.link_down(signer, reason); });
       events.failed = bound([signer = id](Impl& self, const std::string&) {
         self.core_.link_down(monotonic_now(), signer);
         self.settle();
@@ -110,7 +113,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     const SessionId sid = envelope.sid;
     const PartyId to = envelope.to;
     if (!targets_.contains(to) || raw_.contains({sid, to})) {
-      on_end(fail(SignError{SignErrorCode::QuorumInsufficient, "signer " + std::to_string(to) + " is not configured"}));
+      on_end(fail(SignError{SignErrorCode::QuorumInsufficient,
+                            "signer " + std::to_string(to) + " is not configured"}));
       return;
     }
     Raw& raw = raw_.try_emplace({sid, to}, io_).first->second;
@@ -122,8 +126,10 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       auto self = weak.lock();
       if (error || !self) return;
       const bool linked = self->linked(to);
-      self->end_raw({sid, to}, fail(SignError{SignErrorCode::DeadlineExceeded,
-                                        "signer " + std::to_string(to) + (linked ? " did not answer in time" : " is not reachable")}));
+      self->end_raw({sid, to},
+                    fail(SignError{SignErrorCode::DeadlineExceeded,
+                                   "signer " + std::to_string(to) +
+                                       (linked ? " did not answer in time" : " is not reachable")}));
     });
     send_raw(raw);
   }
@@ -201,14 +207,16 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     if (envelope.type == wire::MessageType::Refusal) {
       auto refusal = wire::decode<wire::Refusal>(envelope.payload);
       if (!refusal) return malformed(envelope.from, refusal.error());
-      return end_raw(key, fail(SignError{refusal->code, "signer " + std::to_string(envelope.from) + ": " + refusal->reason}));
+      return end_raw(key, fail(SignError{refusal->code, "signer " + std::to_string(envelope.from) + ": " +
+                                                            refusal->reason}));
     }
     const auto on_reply = raw_.at(key).on_reply;
     if (!on_reply(std::move(envelope))) end_raw(key, {});
   }
 
   void receive(wire::Envelope envelope) {
-    if (const RawKey key{envelope.sid, envelope.from}; raw_.contains(key)) return receive_raw(key, std::move(envelope));
+    if (const RawKey key{envelope.sid, envelope.from}; raw_.contains(key))
+      return receive_raw(key, std::move(envelope));
     const Time now = monotonic_now();
     const PartyId from = envelope.from;
     const auto give = [&](auto decoded, auto to_core) {
@@ -220,7 +228,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       case wire::MessageType::SignReply: {
         const Curve* curve = curve_of(envelope.sid);
         if (curve == nullptr) return;  // nobody has waited for it for a long time
-        return give(wire::decode<wire::SignReply>(envelope.payload, *curve), &coordinator::Coordinator::on_sign_reply);
+        return give(wire::decode<wire::SignReply>(envelope.payload, *curve),
+                    &coordinator::Coordinator::on_sign_reply);
       }
       case wire::MessageType::LeaseReply:
         return give(wire::decode<wire::LeaseReply>(envelope.payload), &coordinator::Coordinator::on_lease);
@@ -239,20 +248,30 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     }
   }
 
+  struct Settling {
+    explicit Settling(bool& f) : flag(f) { flag = true; }
+    Settling(const Settling&) = delete;
+    Settling& operator=(const Settling&) = delete;
+    ~Settling() { flag = false; }
+    bool& flag;
+  };
+
   /// Carries out what the core wants until it wants nothing, then sets the clock.
   void settle() {
     if (settling_) return;
     const auto self = shared_from_this();
-    settling_ = true;
-    for (auto actions = core_.take_actions(); !actions.empty(); actions = core_.take_actions()) {
-      for (auto& action : actions) {
-        std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
-                              [&](coordinator::Finish& finish) { conclude(finish); },
-                              [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
-                   action);
+    {
+      // A throw on the way, such as no memory, must not leave the driver deaf for good.
+      const Settling busy(settling_);
+      for (auto actions = core_.take_actions(); !actions.empty(); actions = core_.take_actions()) {
+        for (auto& action : actions) {
+          std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
+                                [&](coordinator::Finish& finish) { conclude(finish); },
+                                [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
+                     action);
+        }
       }
     }
-    settling_ = false;
     if (!running_) return;
     arm();
     if (on_change_) on_change_();
@@ -361,7 +380,9 @@ RequestHandle CoordinatorDriver::sign(const KeyId& key, wire::Context context, w
   return impl_->sign(key, context, digest, std::move(content), deadline, std::move(done));
 }
 void CoordinatorDriver::cancel(RequestHandle request) { impl_->cancel(request); }
-coordinator::Readiness CoordinatorDriver::readiness(const KeyId& key) const { return impl_->core().readiness(key); }
+coordinator::Readiness CoordinatorDriver::readiness(const KeyId& key) const {
+  return impl_->core().readiness(key);
+}
 const coordinator::Counters& CoordinatorDriver::counters() const { return impl_->core().counters(); }
 bool CoordinatorDriver::linked(PartyId signer) const { return impl_->linked(signer); }
 void CoordinatorDriver::retry_links() { impl_->retry_links(); }

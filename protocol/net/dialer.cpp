@@ -124,6 +124,7 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
 
   void connected() {
     timer_.cancel();
+    ++generation_;  // its handler may be queued already
     trying_ = make_link(std::move(socket_), TlsChannel::Side::Client, settings_, target_.expected);
     Link::Events events;
     events.up = guarded([](Impl& self) { self.on_up(); });

@@ -63,7 +63,8 @@ void IoRunner::thread_main() {
   while (!stopped_) {
     // While callers come and go they do it all, and are not to be bothered with waking this thread.
     const auto quiet_at = released_ + kLinger;
-    if (token_taken_ || (!wanted_ && demand_ == 0 && Clock::now() < quiet_at)) {
+    const bool mine = wanted_ || demand_ > 0 || Clock::now() >= quiet_at;
+    if (token_taken_ || !waiters_.empty() || !mine) {
       background_.wait_for(lock, kLinger);
       continue;
     }

@@ -46,8 +46,8 @@ class IoRunner {
   void post(std::function<void()> work);
   /// The same for somebody who calls wait() next: nobody is woken for it.
   void post_before_wait(std::function<void()> work);
-  /// Blocks until ready() or the time, running I/O meanwhile if nobody else does; needs an ordinary stack,
-  /// not that of a fiber. ready() is evaluated under the lock that update() takes.
+  /// Blocks until ready() or the time, running I/O meanwhile if nobody else does; needs an ordinary stack
+  /// (see roomy_stack.h). ready() is evaluated under the lock that update() takes.
   /// False if it was not ready in time or the runner was stopped.
   bool wait(Waiter& waiter, Clock::time_point until, const std::function<bool()>& ready);
   /// Changes what a waiter waits for, and wakes it.

@@ -15,6 +15,7 @@
 #include "protocol/net/coordinator_driver.h"
 #include "protocol/net/endpoint.h"
 #include "protocol/net/io_runner.h"
+#include "protocol/net/roomy_stack.h"
 #include "protocol/wire/online_codec.h"
 
 namespace quorate::net {
@@ -287,16 +288,18 @@ void SignClient::add_key(const PublicKey& key) { impl_->add_key(key); }
 Outcome SignClient::sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, ByteView content,
                          std::optional<std::chrono::milliseconds> deadline) {
   const auto impl = impl_;
-  Engine& engine = impl->engine();
   const auto limit = deadline.value_or(impl->config_.deadline);
   const auto until = Clock::now() + limit + kGrace;
   auto call = std::make_shared<Call>();
-  impl->submit(engine, key, context, digest, content, limit, true, [&engine, call](Outcome outcome) {
-    engine.runner().update(*call, [&] { call->outcome.emplace(std::move(outcome)); });
+  bool answered = false;
+  with_roomy_stack([&] {
+    Engine& engine = impl->engine();
+    impl->submit(engine, key, context, digest, content, limit, true, [&engine, call](Outcome outcome) {
+      engine.runner().update(*call, [&] { call->outcome.emplace(std::move(outcome)); });
+    });
+    answered = engine.runner().wait(*call, until, [&] { return call->outcome.has_value(); });
   });
-  if (!engine.runner().wait(*call, until, [&] { return call->outcome.has_value(); })) {
-    return fail(Clock::now() >= until ? deadline_exceeded() : shut_down());
-  }
+  if (!answered) return fail(Clock::now() >= until ? deadline_exceeded() : shut_down());
   return std::move(*call->outcome);
 }
 
@@ -310,13 +313,15 @@ void SignClient::sign_async(const KeyId& key, wire::Context context, wire::Diges
 }
 
 void SignClient::warm_up() {
-  Engine& engine = impl_->engine();
-  engine.runner().poll([] {});
+  with_roomy_stack([this] { impl_->engine().runner().poll([] {}); });
 }
 
 KeyReadiness SignClient::readiness(const KeyId& key) {
-  Engine* engine = impl_->running();
-  return engine != nullptr ? engine->readiness(key) : KeyReadiness{};
+  KeyReadiness known;
+  with_roomy_stack([&] {
+    if (Engine* engine = impl_->running()) known = engine->readiness(key);
+  });
+  return known;
 }
 
 bool SignClient::inline_io() const { return impl_->engine().runner().is_inline(); }

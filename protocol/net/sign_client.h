@@ -79,7 +79,7 @@ class SignClient {
   void add_key(const PublicKey& key);
 
   /// Blocks until there is a signature, an error or the deadline (the configured one unless given). Runs I/O
-  /// on the calling thread meanwhile, so it needs an ordinary stack: not for ASYNC fibers.
+  /// on the calling thread meanwhile (in an ASYNC job on a stack of its own).
   Result<SignedContent, SignError> sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest,
                                         ByteView content,
                                         std::optional<std::chrono::milliseconds> deadline = std::nullopt);

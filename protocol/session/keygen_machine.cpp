@@ -43,6 +43,7 @@ KeygenMachine::KeygenMachine(KeygenTerms terms, PartyId me, const IdentityKey& i
               MessageType::KeygenRound4, MessageType::KeygenRound5}) {}
 
 const KeyShare* KeygenMachine::prepared() const {
+  if (result_) return &*result_;  // the last messages were here already
   const auto* last = std::get_if<KeygenRound5>(&round_);
   return last != nullptr ? &last->prepared() : nullptr;
 }

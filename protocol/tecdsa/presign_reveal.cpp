@@ -87,7 +87,6 @@ Result<Sent<PresignRound3, PresignMsg3>, Abort> PresignRound2::next(const Inbox<
     v_extra.emplace_back(curve);
     factor.push_back(instance.phi.clone());
   }
-  std::optional<Abort> first;
   for (const auto& [peer, message] : inbox) {
     auto fault = receive_products(*run, peer, message, u_extra, v_extra);
     if (!fault && !presign_opens(*run, peer, message.opening, run->peers.at(peer).R))
@@ -97,9 +96,9 @@ Result<Sent<PresignRound3, PresignMsg3>, Abort> PresignRound2::next(const Inbox<
         fault = run->dispute(Fault::Infinity, peer, "R_j is infinity");
       factor[b] = factor[b] + message.instances[b].psi;
     }
-    if (fault && !first) first = std::move(fault);
+    // One verdict ends the run: what the other peers sent is not tried on secret state any more.
+    if (fault) return fail(std::move(*fault));
   }
-  if (first) return fail(std::move(*first));
 
   for (std::uint32_t b = 0; b < B; ++b) {
     auto& instance = run->instances[b];

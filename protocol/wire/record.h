@@ -20,7 +20,7 @@ struct RecordReply {
   std::vector<Row> rows;     ///< the same
 };
 
-/// Asks a signer to repeat its partial under its identity signature (SPEC 6.3).
+/// Asks a signer to repeat its partial under its identity signature (SPEC 6.4).
 struct ConfirmRequest {
   PresignatureId presignature;
   Quorum quorum;

@@ -6,7 +6,7 @@
 
 namespace quorate::wire {
 
-/// Starts a pair set-up (SPEC 2.1): what it is for, and the opener's first message.
+/// Starts a pair set-up (SPEC 2.0): what it is for, and the opener's first message.
 struct SetupOpen {
   CurveId curve = CurveId::P256;
   KeyId key;

@@ -147,7 +147,7 @@ TEST(PresignAdversary, equivocation_towards_one_of_three_is_found_by_the_echo) {
     PresignLockstep run(Curve::p256(), 3, {1, 2, 3}, 1, 45);
     run.tap1 = on_1_to_2<PresignMsg1>([](auto& m) { m.commitment.bytes[0] ^= 1; });
     auto ended = run.run();
-    for (PartyId id : {2, 3}) {
+    for (PartyId id : Quorum{2, 3}) {
       ASSERT_FALSE(ended.at(id));
       EXPECT_EQ(ended.at(id).error().fault, Fault::EchoMismatch);
       EXPECT_EQ(ended.at(id).error().blame, Blame::quorum());
@@ -157,7 +157,7 @@ TEST(PresignAdversary, equivocation_towards_one_of_three_is_found_by_the_echo) {
     PresignLockstep run(Curve::p256(), 3, {1, 2, 3}, 1, 46);
     run.tap3 = on_1_to_2<PresignMsg3>([](auto& m) { m.u[0] = other_scalar(m.u[0]); });
     auto ended = run.run();
-    for (PartyId id : {1, 2, 3}) {
+    for (PartyId id : Quorum{1, 2, 3}) {
       ASSERT_FALSE(ended.at(id)) << int(id);
       EXPECT_EQ(ended.at(id).error().blame, Blame::quorum());
     }

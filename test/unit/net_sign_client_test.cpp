@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <dirent.h>
+#include <openssl/async.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -80,13 +81,15 @@ int in_child(const std::function<bool()>& what) {
 }
 
 class SignClientTest : public testing::Test {
- protected:
+ public:
   bool signs(SignClient& client, const std::string& text) {
     const Bytes content = content_of(text);
     auto signature = client.sign(signers_.key().id, kContext, kDigest, content);
     last_ = signature ? "ok" : signature.error().what();
     return signature && verifies(signers_.key(), kDigest, content, signature->r, signature->s) && !signature->s.is_high();
   }
+
+ protected:
   std::unique_ptr<SignClient> client(SignClientConfig config) {
     auto made = std::make_unique<SignClient>(std::move(config));
     made->add_key(signers_.key());
@@ -420,6 +423,30 @@ TEST_F(SignClientTest, BlockingAndAsynchronousRequestsMix) {
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(blocking, 60);
   EXPECT_TRUE(eventually([&] { return asynchronous == 60; })) << asynchronous;
+}
+
+/// HAProxy's ssl-mode-async calls the provider on a stack of 32 KiB; TLS handshakes from a cold start included.
+TEST_F(SignClientTest, SignsInsideAnAsyncJobWithItsSmallStack) {
+  ASSERT_EQ(ASYNC_init_thread(2, 0), 1);
+  auto c = client();
+  struct Argument {
+    SignClientTest* test;
+    SignClient* client;
+  } argument{this, c.get()};
+  ASYNC_JOB* job = nullptr;
+  ASYNC_WAIT_CTX* wait = ASYNC_WAIT_CTX_new();
+  int result = 0;
+  const auto work = [](void* at) -> int {
+    const auto* a = static_cast<Argument*>(at);
+    if (ASYNC_get_current_job() == nullptr) return 2;
+    return a->test->signs(*a->client, "inside a job") ? 1 : 0;
+  };
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ASYNC_start_job(&job, wait, &result, work, &argument, sizeof argument), ASYNC_FINISH);
+    EXPECT_EQ(result, 1) << last_;
+  }
+  ASYNC_WAIT_CTX_free(wait);
+  ASYNC_cleanup_thread();
 }
 
 TEST_F(SignClientTest, StatusAsksEverybodyAndReportsWhoAnswered) {

@@ -1,0 +1,152 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "signerd/config.h"
+#include "signerd/disputes.h"
+#include "signerd/durable_file.h"
+#include "signerd/share_store.h"
+#include "test/sim/keygen_driver.h"
+#include "test/sim/seeded_rng.h"
+
+namespace quorate::signerd {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Store : public testing::Test {
+ protected:
+  Store() : directory(fs::path(testing::TempDir()) / ("store-" + std::to_string(::getpid()) + "-" +
+                      testing::UnitTest::GetInstance()->current_test_info()->name())) {
+    fs::remove_all(directory);
+    fs::create_directories(directory);
+  }
+  ~Store() override { fs::remove_all(directory); }
+  static StateKey key(std::uint64_t seed) { return StateKey(sim::SeededRng(seed).make<std::array<std::uint8_t, 32>>()); }
+  ShareStore open(PartyId me = 1, std::uint64_t seed = 1) { return *ShareStore::open(directory / "state", key(seed), me); }
+  static KeyShare make_share(const Curve& curve) { return std::move(sim::KeygenDriver(curve, {1, 2, 3}, 2, 5, "key").run().at(1)).value(); }
+  fs::path directory;
+};
+
+TEST_F(Store, a_share_comes_back_as_it_was) {
+  for (const Curve* curve : {&Curve::p256(), &Curve::p384()}) {
+    const KeyShare share = make_share(*curve);
+    ASSERT_TRUE(open().save(share));
+    auto loaded = open().load();
+    ASSERT_TRUE(loaded) << loaded.error();
+    ASSERT_EQ(loaded->size(), 1U);
+    EXPECT_EQ(loaded->front().info.epoch, share.info.epoch);
+    EXPECT_TRUE(confirmations_valid(loaded->front().info));
+    EXPECT_EQ(loaded->front().x_i.montgomery(), share.x_i.montgomery());
+    fs::remove_all(directory / "state");
+  }
+}
+
+TEST_F(Store, a_prepared_share_stays_prepared) {
+  KeyShare share = make_share(Curve::p256());
+  share.info.confirmations.erase(2);
+  ASSERT_TRUE(open().save(share));
+  auto loaded = open().load();
+  ASSERT_TRUE(loaded) << loaded.error();
+  EXPECT_EQ(loaded->front().info.confirmations.size(), 2U);
+  EXPECT_FALSE(confirmations_valid(loaded->front().info));
+}
+
+TEST_F(Store, the_share_does_not_stand_in_the_file_and_nobody_else_may_read_it) {
+  const KeyShare share = make_share(Curve::p256());
+  ASSERT_TRUE(open().save(share));
+  Bytes x(32);
+  share.x_i.encode(x);
+  for (const auto& entry : fs::directory_iterator(directory / "state")) {
+    if (entry.path().extension() != ".share") continue;
+    const Bytes file = *read_file(entry.path(), 1 << 20);
+    EXPECT_EQ(std::search(file.begin(), file.end(), x.begin(), x.end()), file.end());
+    struct stat info {};
+    ASSERT_EQ(::stat(entry.path().c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600U);
+  }
+}
+
+TEST_F(Store, another_state_key_another_signer_or_any_damage_is_an_error_that_names_the_file) {
+  ASSERT_TRUE(open().save(make_share(Curve::p256())));
+  EXPECT_FALSE(open(1, 2).load());
+  EXPECT_FALSE(open(2, 1).load());
+  fs::path file;
+  for (const auto& entry : fs::directory_iterator(directory / "state"))
+    if (entry.path().extension() == ".share") file = entry.path();
+  const Bytes good = *read_file(file, 1 << 20);
+  for (std::size_t at = 0; at < good.size(); at += 37) {
+    Bytes bad = good;
+    bad[at] ^= 1;
+    ASSERT_TRUE(write_durably(file, bad, 0600));
+    auto loaded = open().load();
+    ASSERT_FALSE(loaded) << at;
+    EXPECT_NE(loaded.error().find(file.filename().string()), std::string::npos);
+  }
+  for (std::size_t size : {std::size_t{0}, std::size_t{10}, good.size() / 2, good.size() - 1}) {
+    ASSERT_TRUE(write_durably(file, ByteView(good).first(size), 0600));
+    EXPECT_FALSE(open().load());
+  }
+  ASSERT_TRUE(write_durably(file, good, 0600));
+  EXPECT_TRUE(open().load());
+  fs::rename(file, file.parent_path() / (std::string(64, 'a') + ".share"));
+  EXPECT_FALSE(open().load()) << "a renamed share is not another epoch";
+}
+
+TEST_F(Store, a_torn_write_leaves_the_old_version) {
+  ASSERT_TRUE(open().save(make_share(Curve::p256())));
+  std::ofstream(directory / "state" / "x.share.tmp") << "half of a new";
+  EXPECT_TRUE(open().load());
+}
+
+TEST_F(Store, a_ceremony_is_joined_once_also_after_a_restart) {
+  const auto id = sim::SeededRng(3).make_id<CeremonyId>();
+  EXPECT_TRUE(*open().join(id));
+  EXPECT_FALSE(*open().join(id));
+}
+
+TEST_F(Store, disputes_survive_a_restart_and_block_pair_and_quorum) {
+  const auto epoch = sim::SeededRng(4).make_id<EpochId>();
+  const fs::path file = directory / "disputes.json";
+  {
+    auto disputes = *Disputes::open(file);
+    ASSERT_TRUE(disputes.add_pair(epoch, 3, 1, {Fault::OtCheck, Blame::pair(3, 1), "why \xff"}));
+    ASSERT_TRUE(disputes.add_quorum(epoch, {1, 2, 4}, {Fault::RowSum, Blame::quorum(), ""}));
+  }
+  auto disputes = Disputes::open(file);
+  ASSERT_TRUE(disputes) << disputes.error();
+  EXPECT_TRUE(disputes->pair_blocked(epoch, 1, 3));
+  EXPECT_FALSE(disputes->pair_blocked(epoch, 1, 2));
+  EXPECT_FALSE(disputes->pair_blocked(EpochId{}, 1, 3));
+  EXPECT_TRUE(disputes->quorum_blocked(epoch, {1, 2, 3}));
+  EXPECT_TRUE(disputes->quorum_blocked(epoch, {1, 2, 4}));
+  EXPECT_FALSE(disputes->quorum_blocked(epoch, {1, 2, 5}));
+  std::ofstream(file) << "{ \"disputes\": [ {} ] }";
+  EXPECT_FALSE(Disputes::open(file));
+}
+
+TEST_F(Store, a_dispute_that_cannot_be_written_is_not_taken_for_known) {
+  auto disputes = *Disputes::open(directory / "missing" / "disputes.json");
+  const Abort why{Fault::OtCheck, Blame::pair(1, 2), ""};
+  EXPECT_FALSE(disputes.add_pair({}, 1, 2, why));
+  fs::create_directories(directory / "missing");
+  EXPECT_TRUE(disputes.add_pair({}, 1, 2, why));
+  EXPECT_TRUE(fs::exists(directory / "missing" / "disputes.json"));
+}
+
+TEST_F(Store, key_files_must_be_private_whole_and_are_never_overwritten) {
+  const fs::path path = directory / "identity.key";
+  ASSERT_TRUE(write_key_file(path, key(9)));
+  EXPECT_TRUE(load_key_file(path));
+  EXPECT_FALSE(write_key_file(path, key(10)));
+  fs::permissions(path, fs::perms::owner_read | fs::perms::others_read);
+  EXPECT_NE(load_key_file(path).error().find("chmod 600"), std::string::npos);
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  std::ofstream(path) << "abc";
+  EXPECT_FALSE(load_key_file(path));
+}
+
+}  // namespace
+}  // namespace quorate::signerd
