@@ -220,7 +220,7 @@ int sign(const SignOptions& options, const Output& out) {
   auto text = signerd::read_file(options.key, kMaxKeyFile);
   if (!text) return out.error(text.error());
   auto key = parse_key_file_pem(as_text(*text));
-  if (!key) return out.error(options.key.string() + ": " + key.error());
+  if (!key) return out.error(options.key.string() + ": no usable key file: " + key.error());
   auto cluster = connect(options.config, std::chrono::milliseconds(options.deadline_ms));
   if (!cluster) return out.error(cluster.error());
   cluster->client->add_key({key->key, key->curve, key->X});
@@ -249,7 +249,7 @@ int key_show(const fs::path& path, const Output& out) {
   auto text = signerd::read_file(path, kMaxKeyFile);
   if (!text) return out.error(text.error());
   auto key = parse_key_file_pem(as_text(*text));
-  if (!key) return out.error(path.string() + ": " + key.error());
+  if (!key) return out.error(path.string() + ": no usable key file: " + key.error());
   out.result("cluster " + key->cluster + "\ncurve   " + std::string(key->curve->name()) + "\nkey id  " + key->key.hex(),
              {{"cluster", key->cluster}, {"curve", key->curve->name()}, {"key", key->key.hex()}, {"spki", to_base64(key->spki)}});
   return kOk;

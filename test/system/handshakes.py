@@ -7,6 +7,7 @@ parser.add_argument('--port', type=int, required=True)
 parser.add_argument('--ca', required=True)
 parser.add_argument('--count', type=int, default=100)
 parser.add_argument('--clients', type=int, default=1)
+parser.add_argument('--rate', type=float, default=0, help='handshakes a second of each client; 0: as fast as it goes')
 options = parser.parse_args()
 
 took, failed, lock = [], [], threading.Lock()
@@ -17,6 +18,7 @@ def client(count):
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     for _ in range(count):
         begun = time.perf_counter()
+        due = begun + 1 / options.rate if options.rate else 0
         try:
             with socket.create_connection(('127.0.0.1', options.port), timeout=10) as raw:
                 with context.wrap_socket(raw, server_hostname='localhost') as tls:
@@ -26,6 +28,7 @@ def client(count):
         except (OSError, AssertionError) as error:
             with lock:
                 failed.append(str(error))
+        time.sleep(max(0, due - time.perf_counter()))
 
 
 threads = [threading.Thread(target=client, args=(options.count // options.clients,)) for _ in range(options.clients)]
