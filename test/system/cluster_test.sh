@@ -44,6 +44,8 @@ client() { # port, group
   echo Q | timeout 20 openssl s_client -connect "127.0.0.1:$1" -servername localhost -CAfile "$CA" -verify_return_error \
     -tls1_3 -groups "$2" 2>&1 | tee "$dir/client" | grep -q 'Verify return code: 0 (ok)' && grep -q 'TLSv1.3' "$dir/client"
 }
+# The signer that quickstart stopped has just come back: the first handshakes may still meet its old leases.
+for _ in $(seq 20); do client "$web" X25519 && break; sleep 0.2; done
 for group in X25519 P-256; do check "s_client against nginx, TLS 1.3, group $group, verify OK" client "$web" "$group"; done
 
 OPENSSL_CONF="$OPENSSL_CONF" openssl s_server -accept "127.0.0.1:$other" -key "$KEY" -cert "$CERT" -www -quiet \
