@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <tuple>
 
 #include "protocol/net/strict_json.h"
 #include "protocol/wire/codec.h"
@@ -136,12 +135,9 @@ Result<Config, std::string> load_config(const std::filesystem::path& path) {
   Config config;
   config.cluster = root.text("cluster", 1, wire::kMaxName);
   config.id = static_cast<PartyId>(root.integer("id", 1, kMaxParties));
-  const std::string listen = root.text("listen", 3, 300);
-  if (const auto address = net::split_address(listen)) {
-    std::tie(config.listen_host, config.listen_port) = *address;
-  } else if (!listen.empty()) {
-    root.reject("listen", "expected address:port");
-  }
+  auto listen = root.host_port("listen");
+  config.listen_host = std::move(listen.host);
+  config.listen_port = listen.port;
   Files files;
   config.state_directory = root.file("state");
   files.group = root.file("group");

@@ -75,8 +75,8 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
 Result<void, std::string> Server::open() {
   std::vector<net::MeshMember> members;
   for (const auto& member : config_.group.members) {
-    auto address = *net::split_address(member.address);
-    members.push_back({member.id, address.first, address.second, member.identity});
+    auto address = *net::parse_host_port(member.address);
+    members.push_back({member.id, std::move(address.host), address.port, member.identity});
   }
   net::LinkSettings links;
   links.tls = config_.tls;

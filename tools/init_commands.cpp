@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 
 #include "protocol/net/group_file.h"
+#include "protocol/net/strict_json.h"
 #include "protocol/wire/codec.h"
 #include "signerd/config.h"
 #include "signerd/durable_file.h"
@@ -41,7 +42,7 @@ ordered_json signer_config(const InitOptions& options) {
 
 int init_signer(const InitOptions& options, const Output& out) {
   if (!wire::valid_name(options.cluster)) return out.error("--cluster may hold a-z A-Z 0-9 . _ - only", kUsage);
-  if (!net::split_address(options.address)) return out.error("--address must be HOST:PORT", kUsage);
+  if (!net::parse_host_port(options.address)) return out.error("--address must be HOST:PORT", kUsage);
   if (auto problem = make_directory(options.directory); !problem.empty()) return out.error(problem);
   SystemRng rng;
   const IdentityKey identity = IdentityKey::generate(rng);

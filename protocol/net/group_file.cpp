@@ -1,7 +1,6 @@
 #include "protocol/net/group_file.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -29,22 +28,6 @@ Digest GroupFile::digest() const {
   return std::move(t).digest();
 }
 
-std::optional<std::pair<std::string, std::uint16_t>> split_address(std::string_view address) {
-  const auto colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return std::nullopt;
-  std::string_view host = address.substr(0, colon), digits = address.substr(colon + 1);
-  if (host.front() == '[') {
-    if (host.size() < 3 || host.back() != ']') return std::nullopt;
-    host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    return std::nullopt;
-  }
-  unsigned port = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  if (error != std::errc{} || end != digits.data() + digits.size() || port < 1 || port > 65535) return std::nullopt;
-  return std::pair{std::string(host), static_cast<std::uint16_t>(port)};
-}
-
 namespace {
 
 MemberRecord read_record(const StrictObject& object, const std::string& cluster) {
@@ -52,7 +35,7 @@ MemberRecord read_record(const StrictObject& object, const std::string& cluster)
   record.cluster = cluster;
   record.id = static_cast<PartyId>(object.integer("id", 1, kMaxParties));
   record.address = object.text("address", 3, 300);
-  if (!record.address.empty() && !split_address(record.address)) object.reject("address", "expected host:port");
+  if (!record.address.empty() && !parse_host_port(record.address)) object.reject("address", "expected host:port");
   record.identity = IdentityPublicKey::from(object.hex("identity", 32)).value_or(IdentityPublicKey{});
   const Bytes signature = object.hex("signature", 64);
   if (signature.size() == 64) {

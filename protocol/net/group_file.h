@@ -45,7 +45,4 @@ Result<GroupFile, std::string> assemble_group(std::vector<MemberRecord> records)
 std::string group_text(const GroupFile& group);
 std::string record_text(const MemberRecord& record);
 
-/// "host:port" or "[v6]:port" taken apart; nothing if it is neither.
-std::optional<std::pair<std::string, std::uint16_t>> split_address(std::string_view address);
-
 }  // namespace quorate::net
