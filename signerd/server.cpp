@@ -9,6 +9,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "protocol/net/strict_json.h"
+
 namespace quorate::signerd {
 
 using wire::MessageType;
