@@ -1,21 +1,15 @@
-// Work with a running cluster: keygen, status, trial signatures, key files.
+// Work with a running cluster: status, trial signatures, key files.
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <future>
 #include <thread>
 
-#include "protocol/net/group_file.h"
-#include "protocol/net/sign_client.h"
-#include "protocol/tecdsa/partial.h"
-#include "protocol/wire/admin_codec.h"
 #include "protocol/wire/content.h"
 #include "protocol/wire/online_codec.h"
-#include "provider/config.h"
 #include "provider/key_file.h"
 #include "signerd/durable_file.h"
 #include "tools/commands.h"
-#include "tools/pki.h"
+#include "tools/connection.h"
 
 namespace quorate::tools {
 
@@ -23,130 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::ordered_json;
-
-struct Cluster {
-  provider::Config config;
-  std::unique_ptr<net::SignClient> client;
-};
-
-Result<Cluster, std::string> connect(const fs::path& path, std::chrono::milliseconds deadline) {
-  auto loaded = provider::load_config(path);
-  if (!loaded) return fail(loaded.error());
-  auto tls = net::TlsIdentity::from_pem(loaded->certificate_pem, loaded->key_pem, loaded->ca_pem);
-  if (!tls) return fail(path.string() + ": " + tls.error().detail);
-  net::SignClientConfig config;
-  config.cluster = loaded->config.cluster;
-  config.tls = std::move(tls).value();
-  config.deadline = deadline;
-  for (const auto& s : loaded->config.signers) config.signers.push_back({s.id, s.host, s.port, s.identity});
-  config.log = [](int level, std::string_view text) {
-    if (level <= net::kLogWarning) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
-  };
-  return Cluster{loaded->config, std::make_unique<net::SignClient>(std::move(config))};
-}
-
-// ---- keygen -------------------------------------------------------------------------------------------
-
-struct KeygenOptions {
-  fs::path config, group, key_file;
-  std::string name, curve = "P-256";
-  int threshold = 2;
-};
-
-/// What signers claim is believed only as far as the pinned identities and the arithmetic carry it.
-std::string flaw_of(const wire::KeygenResult& result, const wire::KeygenRequest& request, const net::GroupFile& group) {
-  if (!result.ok) return result.detail + " (" + std::string(name(result.fault)) + ", " + to_string(result.blame) + ")";
-  const auto& info = result.info;
-  if (info.ceremony != request.ceremony || info.threshold != request.threshold || info.name != request.name)
-    return "answers for another ceremony";
-  if (key_id_of(info.X) != info.key || spki_der(info.X) != result.spki) return "the key id is not that of the key";
-  if (info.members.size() != request.members.size()) return "names other members";
-  for (const auto& member : info.members) {
-    const auto* pinned = group.member(member.id);
-    if (pinned == nullptr || pinned->identity != member.identity) return "names another identity key than group.json";
-  }
-  if (!consistent(info)) return "shows a key that does not fit together";
-  return confirmations_valid(info) ? "" : "lacks the confirmation of a member";
-}
-
-struct Outcome {
-  std::optional<wire::KeygenResult> result;
-  std::string error;
-};
-
-Outcome ask_signer(net::SignClient& client, PartyId signer, const wire::KeygenRequest& request, const Output& out) {
-  Outcome outcome;
-  const auto on_reply = [&](const wire::Envelope& envelope) {
-    if (envelope.type == wire::MessageType::KeygenProgress) {
-      if (auto progress = wire::decode<wire::KeygenProgress>(envelope.payload))
-        out.progress("signer " + std::to_string(signer) + ": round " + std::to_string(progress->round + 1) + " of 5");
-      return true;
-    }
-    auto result = wire::decode<wire::KeygenResult>(envelope.payload);
-    if (result) outcome.result = std::move(result).value();
-    return false;
-  };
-  auto asked = client.request(signer, wire::MessageType::KeygenRequest, SessionId{request.ceremony.bytes},
-                              wire::encode(request), on_reply, std::chrono::seconds(90));
-  if (!asked) outcome.error = asked.error().what();
-  return outcome;
-}
-
-int keygen(const KeygenOptions& options, const Output& out) {
-  auto group = net::load_group(options.group);
-  if (!group) return out.error(group.error());
-  if (fs::exists(options.key_file)) return out.error(options.key_file.string() + " exists already; it is not overwritten");
-  if (!wire::valid_name(options.name)) return out.error("--name may hold a-z A-Z 0-9 . _ - only", kUsage);
-  const Curve* curve = Curve::find(options.curve);
-  if (curve == nullptr) return out.error("--curve must be P-256 or P-384", kUsage);
-  if (options.threshold < 2 || static_cast<std::size_t>(options.threshold) > group->members.size())
-    return out.error("--threshold must be 2 to " + std::to_string(group->members.size()), kUsage);
-  auto cluster = connect(options.config, std::chrono::seconds(5));
-  if (!cluster) return out.error(cluster.error());
-
-  SystemRng rng;
-  wire::KeygenRequest request{rng.make_id<CeremonyId>(), curve->id(), static_cast<std::uint8_t>(options.threshold),
-                              options.name, group->digest(), {}};
-  for (const auto& m : group->members) request.members.push_back(m.id);
-  out.progress("key generation " + std::to_string(options.threshold) + " of " + std::to_string(request.members.size()) +
-               " on " + options.curve + ", ceremony " + request.ceremony.hex());
-  std::map<PartyId, std::future<Outcome>> asked;
-  for (auto id : request.members)
-    asked.emplace(id, std::async(std::launch::async, [&, id] { return ask_signer(*cluster->client, id, request, out); }));
-
-  std::optional<PublicKeyInfo> info;
-  std::string problems;
-  ordered_json evidence = ordered_json::array();
-  for (auto& [id, future] : asked) {
-    const Outcome outcome = future.get();
-    const std::string who = "\n  signer " + std::to_string(id) + ": ";
-    if (!outcome.result) {
-      problems += who + (outcome.error.empty() ? "gave no result" : outcome.error);
-    } else if (auto flaw = flaw_of(*outcome.result, request, *group); !flaw.empty()) {
-      problems += who + flaw;
-      if (!outcome.result->evidence.empty()) evidence.push_back(to_base64(outcome.result->evidence));
-    } else if (info && !(info->X == outcome.result->info.X && info->epoch == outcome.result->info.epoch)) {
-      problems += who + "has another key than the others";
-    } else {
-      info = outcome.result->info;
-    }
-  }
-  if (!problems.empty()) {
-    if (out.json) out.result("", {{"error", "key generation failed"}, {"signers", problems}, {"evidence", evidence}});
-    else if (!evidence.empty()) out.progress("evidence (base64): " + evidence.dump());
-    std::fprintf(stderr, "quorate: key generation failed:%s\nNo key is in use. Mend the cause and run keygen again.\n",
-                 problems.c_str());
-    return kFailed;
-  }
-  const std::string pem = encode_key_file_pem(make_key_file(info->X, group->cluster));
-  if (auto ok = write_new(options.key_file, pem, 0644); !ok) return out.error(ok.error());
-  out.result("key '" + info->name + "' is active on " + std::to_string(info->members.size()) + " signers\n  key id " +
-                 info->key.hex() + "\n  epoch  " + info->epoch.hex() + "\n  key file for TLS servers: " +
-                 options.key_file.string(),
-             {{"name", info->name}, {"key", info->key.hex()}, {"epoch", info->epoch.hex()},
-              {"threshold", info->threshold}, {"signers", info->members.size()}, {"key_file", options.key_file.string()}});
-  return kOk;
-}
 
 // ---- status -------------------------------------------------------------------------------------------
 
@@ -160,6 +30,7 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
     std::string text;
     ordered_json signers = ordered_json::array();
     std::set<PartyId> up;
+    if (!replies && wait_s == 0) out.progress("nobody answered: " + replies.error().what());
     if (replies) {
       for (const auto& reply : *replies) {
         up.insert(reply.signer);
@@ -188,7 +59,7 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
         text += "signer " + std::to_string(s.id) + ": DOWN (" + s.host + ":" + std::to_string(s.port) + ")\n";
         signers.push_back({{"id", s.id}, {"up", false}});
       }
-    const bool full = up.size() == cluster->config.signers.size() &&
+    const bool full = up.size() == cluster->config.signers.size() && !pools.empty() &&
                       std::all_of(pools.begin(), pools.end(), [](const auto& p) { return p.second.first == p.second.second; });
     if (full || wait_s == 0 || std::chrono::steady_clock::now() >= until) {
       if (!text.empty()) text.pop_back();
@@ -258,21 +129,11 @@ int key_show(const fs::path& path, const Output& out) {
 }  // namespace
 
 void add_cluster_commands(CLI::App& app, const Output& out, int& code) {
-  auto keygen_options = std::make_shared<KeygenOptions>();
-  auto* gen = app.add_subcommand("keygen", "trustless key generation by all signers of the group");
-  gen->add_option("--config", keygen_options->config, "provider.json of an administrator")->required();
-  gen->add_option("--group", keygen_options->group, "group.json")->required();
-  gen->add_option("--name", keygen_options->name, "name of the new key")->required();
-  gen->add_option("--threshold", keygen_options->threshold, "how many signers sign together")->capture_default_str();
-  gen->add_option("--curve", keygen_options->curve, "P-256 or P-384")->capture_default_str();
-  gen->add_option("--out", keygen_options->key_file, "key file for TLS servers")->required();
-  gen->callback([keygen_options, &out, &code] { code = keygen(*keygen_options, out); });
-
   auto config = std::make_shared<fs::path>();
   auto wait = std::make_shared<int>(0);
   auto* show = app.add_subcommand("status", "who is up, and how full the pools are");
   show->add_option("--config", *config, "provider.json")->required();
-  show->add_option("--wait", *wait, "seconds to wait until all signers are up and all pools full")->capture_default_str();
+  show->add_option("--wait", *wait, "seconds to wait until all signers are up, there is a key, and all pools are full")->capture_default_str();
   show->callback([config, wait, &out, &code] { code = status(*config, *wait, out); });
 
   auto sign_options = std::make_shared<SignOptions>();

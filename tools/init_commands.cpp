@@ -129,7 +129,23 @@ int group_show(const fs::path& file, const Output& out) {
   return kOk;
 }
 
-int group_provider(const fs::path& file, const fs::path& target, const Output& out) {
+/// An openssl.cnf for programs beside this provider.json. Without a module path OpenSSL looks in its own
+/// directory of modules.
+std::string openssl_conf(const fs::path& provider_json, const fs::path& module) {
+  return "# Made by quorate group provider. \"default\" comes first: the EC keys of ECDHE are its business.\n"
+         "openssl_conf = openssl_init\n\n"
+         "[openssl_init]\nproviders = provider_sect\n\n"
+         "[provider_sect]\ndefault = default_sect\nquorate = quorate_sect\n\n"
+         "[default_sect]\nactivate = 1\n\n"
+         "[quorate_sect]\n" +
+         (module.empty() ? "" : "module = " + fs::absolute(module).string() + "\n") +
+         "quorate-config = " + fs::absolute(provider_json).lexically_normal().string() +
+         "\nactivate = 1\n\n"
+         "[req]\ndistinguished_name = req_dn\n[req_dn]\n";
+}
+
+int group_provider(const fs::path& file, const fs::path& target, const fs::path& conf, const fs::path& module,
+                   const Output& out) {
   auto group = net::load_group(file);
   if (!group) return out.error(group.error());
   ordered_json config{{"cluster", group->cluster}, {"signers", ordered_json::array()}};
@@ -137,7 +153,12 @@ int group_provider(const fs::path& file, const fs::path& target, const Output& o
     config["signers"].push_back({{"id", m.id}, {"address", m.address}, {"identity", m.identity.hex()}});
   config["tls"] = {{"certificate", "tls.crt"}, {"key", "tls.key"}, {"ca", "ca.crt"}};
   if (auto ok = write_new(target, config.dump(2) + "\n", 0644); !ok) return out.error(ok.error());
-  out.result(target.string() + " written; it expects tls.crt, tls.key and ca.crt beside it", {{"file", target.string()}});
+  std::string text = target.string() + " written; it expects tls.crt, tls.key and ca.crt beside it";
+  if (!conf.empty()) {
+    if (auto ok = write_new(conf, openssl_conf(target, module), 0644); !ok) return out.error(ok.error());
+    text += "\n" + conf.string() + " written; name it in OPENSSL_CONF";
+  }
+  out.result(text, {{"file", target.string()}, {"openssl_conf", conf.string()}});
   return kOk;
 }
 
@@ -200,7 +221,12 @@ void add_init_commands(CLI::App& app, const Output& out, int& code) {
   auto* provider = group->add_subcommand("provider", "write a provider.json for this group");
   provider->add_option("--group", *file, "group.json")->required();
   provider->add_option("--out", *target, "provider.json")->required();
-  provider->callback([=, &out, &code] { code = group_provider(*file, *target, out); });
+  auto conf = std::make_shared<fs::path>(), module = std::make_shared<fs::path>();
+  provider->add_option("--openssl-conf", *conf, "also write an openssl.cnf that loads the module with this provider.json");
+  provider->add_option("--module", *module, "quorate.so, if it is not in OpenSSL's directory of modules")
+      ->check(CLI::ExistingFile)
+      ->needs("--openssl-conf");
+  provider->callback([=, &out, &code] { code = group_provider(*file, *target, *conf, *module, out); });
 }
 
 }  // namespace quorate::tools

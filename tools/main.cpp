@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", out.json, "results as JSON on standard output");
   app.fallthrough();
   quorate::tools::add_init_commands(app, out, code);
+  quorate::tools::add_keygen_command(app, out, code);
   quorate::tools::add_cluster_commands(app, out, code);
   try {
     app.parse(argc, argv);

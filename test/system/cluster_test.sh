@@ -66,7 +66,7 @@ check "$many handshakes in a row, none failed" hammer --count $many --clients 1 
 check "4 concurrent clients, $few handshakes, none failed" hammer --count $few --clients 4 --rate $pace
 sed 's/^/# /' "$dir/out"
 sleep 1.5
-check "no presignature was answered for two contents, or by other than 2 signers" \
+check "no presignature was answered for two contents, or by more than 2 signers" \
   python3 "$here/audit_check.py" --threshold 2 --at-least $used "$dir"/cluster/signer-*/audit.log
 sed 's/^/# /' "$dir/out" | tail -n 5
 
@@ -86,9 +86,9 @@ check "openssl pkey -text" run_tool pkey -in "$KEY" -text -noout
 check "the public key is the certificate's" sh -c "openssl x509 -in '$CERT' -pubkey -noout | cmp - '$dir/pub.pem'"
 refuses "a front end may not sign a CSR" "PolicyDenied" run_tool req -new -key "$KEY" -subj /CN=x -out "$dir/x.csr"
 check "an administrator may" admin_tool req -new -key "$KEY" -subj /CN=x -out "$dir/x.csr"
-refuses "openssl dgst -sign of a file is refused by name" "quorate" admin_tool dgst -sha256 -sign "$KEY" -out "$dir/sig" "$dir/file"
-refuses "openssl pkeyutl -sign of a bare digest is refused by name" "digest" admin_tool pkeyutl -sign -inkey "$KEY" -in "$dir/digest" -out "$dir/sig"
-refuses "openssl cms -sign is refused by name" "quorate" run_tool cms -sign -signer "$CERT" -inkey "$KEY" -in "$dir/file" -out "$dir/cms"
+refuses "openssl dgst -sign of a file is refused by name" "ContentRefused" admin_tool dgst -sha256 -sign "$KEY" -out "$dir/sig" "$dir/file"
+refuses "openssl pkeyutl -sign of a bare digest is refused by name" "BareDigestRefused" admin_tool pkeyutl -sign -inkey "$KEY" -in "$dir/digest" -out "$dir/sig"
+refuses "openssl cms -sign is refused by name" "ContentRefused" run_tool cms -sign -signer "$CERT" -inkey "$KEY" -in "$dir/file" -out "$dir/cms"
 refuses "openssl x509 -req with this key as CA is refused by policy" "PolicyDenied" \
   admin_tool x509 -req -in "$dir/x.csr" -CA "$CERT" -CAkey "$KEY" -CAcreateserial -out "$dir/x.crt"
 
@@ -102,7 +102,7 @@ refuses "a changed group.json is not believed" "signature" \
   sh -c "sed 's/127.0.0.1:$((base + 1))/127.0.0.1:9/' '$dir/cluster/group.json' > '$dir/bad-group.json'; '$quorate' group show '$dir/bad-group.json'"
 refuses "a CSR that was changed on the way" "signature" \
   python3 "$here/spoil_csr.py" "$quorate" "$dir/cluster/ca" "$dir/cluster/admin/tls.csr" "$dir/spoilt.crt"
-check "garbage, half-open and oversized connections" python3 "$here/garbage.py" --port $((base + 1))
+check "garbage, half-open connections and an oversized frame from an administrator: each is closed" python3 "$here/garbage.py" --port $((base + 1)) --identity "$dir/cluster/admin"
 check "signing goes on after that" "$quorate" sign --config "$provider" --key "$KEY" --count 3
 
 # ---- N - T >= 1: a signer killed under load ----

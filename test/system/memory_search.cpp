@@ -109,10 +109,13 @@ int main(int argc, char** argv) {
   add_patterns(patterns, "private key", kNobody, x);
   for (const auto& [id, share] : shares) add_patterns(patterns, "share of signer " + std::to_string(id), id, share.x_i);
 
-  int bad = 0, own_found = 0, signers = 0;
+  std::size_t bad = 0, own_found = 0, signers = 0, servers = 0;
   for (int i = 2; i < argc; ++i) {
     const int pid = std::atoi(argv[i]);
-    if (::kill(pid, 0) != 0) continue;
+    if (::kill(pid, 0) != 0) {
+      std::printf("there is no process %d\n", pid);
+      return 1;
+    }
     const PartyId owner = signer_of(pid, cluster);
     std::size_t searched = 0;
     const auto found = search(pid, patterns, searched);
@@ -134,6 +137,8 @@ int main(int argc, char** argv) {
     if (owner != kNobody) {
       ++signers;
       own_found += own;
+    } else {
+      ++servers;
     }
     std::printf("process %d: %zu MiB searched%s\n", pid, searched >> 20, own ? ", its own share is in it" : "");
   }
@@ -148,7 +153,7 @@ int main(int argc, char** argv) {
   ::kill(planted, SIGKILL);
   ::waitpid(planted, nullptr, 0);
   const bool all_seen = control && std::all_of(control->begin(), control->end(), [](bool b) { return b; });
-  std::printf("%zu patterns; planted control %s; own share found in %d of %d signers\n", patterns.size(),
-              all_seen ? "found" : "NOT FOUND", own_found, signers);
-  return bad == 0 && all_seen && signers > 0 && own_found == signers ? 0 : 1;
+  std::printf("%zu patterns; planted control %s; own share found in %zu of %zu signers; %zu servers\n", patterns.size(),
+              all_seen ? "found" : "NOT FOUND", own_found, signers, servers);
+  return bad == 0 && all_seen && signers == shares.size() && own_found == signers && servers > 0 ? 0 : 1;
 }
