@@ -14,6 +14,10 @@ using wire::MessageType;
 namespace {
 
 constexpr std::chrono::seconds kCeremonyTimeout{60};
+/// How often a prepared share shows its confirmations to its members.
+constexpr std::chrono::seconds kShowInterval{5};
+/// How often a member of an active key is shown all of them: two active members that answer each other stop there.
+constexpr std::chrono::seconds kAnswerInterval{1};
 
 template <class T>
 wire::Envelope reply_to(const wire::Envelope& request, const T& message) {
@@ -52,7 +56,7 @@ Result<void, std::string> Ceremonies::load() {
         return fail("key '" + share.info.name + "' was made with another identity key of signer " +
                     std::to_string(member.id) + " than the group description names");
     }
-    if (confirmations_valid(share.info)) {
+    if (confirmations_valid(share.info) && name_is_free(share.info)) {
       log_.info("key_active", {{"name", share.info.name}, {"key", share.info.key.hex()},
                                {"epoch", share.info.epoch.brief()}, {"threshold", share.info.threshold}});
       keys_.add(std::move(share));
@@ -114,10 +118,19 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
   for (auto id : request.members)
     if (id != me_) session.peers.push_back(id);
   session.timeout = kCeremonyTimeout;
-  session.persist = [this](session::Machine& machine) -> Result<void, std::string> {
+  // On a worker, which may outlive this object, but not the store.
+  session.persist = [&store = store_](session::Machine& machine) -> Result<void, std::string> {
     const auto* share = static_cast<session::KeygenMachine&>(machine).prepared();
     if (share == nullptr) return fail(std::string("there is no share to make durable"));
-    return store_.save(*share);
+    return store.save(*share);
+  };
+  // A time-out may come while the share is being written or the last confirmations are being checked.
+  session.on_late_save = [this] { find_prepared(); };
+  session.on_late_result = [this](session::Machine& machine) { complete(machine); };
+  auto machine = std::make_shared<session::KeygenMachine>(std::move(terms), me_, identity_);
+  session.on_late_verdict = [this, machine, sid = envelope.sid](const Abort& why) {
+    log_.error("keygen_fault_found_late", {{"ceremony", sid.hex()}, {"reason", why.what()}});
+    keep_evidence(*machine);
   };
   auto round = std::make_shared<std::uint8_t>(0);
   session.on_step = [answer, envelope, round] {
@@ -126,64 +139,132 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
       answer(reply_to(envelope, wire::KeygenProgress{number, "step " + std::to_string(number + 1)}));
   };
   session.on_end = [this, envelope, answer](SessionHost::Ending ending) { ended(envelope, answer, std::move(ending)); };
-  auto machine = std::make_shared<session::KeygenMachine>(std::move(terms), me_, identity_);
-  if (!sessions_.open(envelope.sid, std::move(machine), std::move(session)))
+  if (sessions_.open(envelope.sid, std::move(machine), std::move(session))) {
+    running_.insert(request.ceremony);
+  } else {
     answer(reply_to(envelope, wire::Refusal{SignErrorCode::PolicyDenied, "the ceremony id is in use; start a new one"}));
+  }
 }
 
 void Ceremonies::ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending) {
-  if (ending.abort) {
-    wire::KeygenResult result;
-    result.fault = ending.abort->fault;
-    result.blame = ending.abort->blame;
-    result.detail = ending.abort->detail;
-    // After a time-out a step may still be running on the machine; only its own verdict carries evidence.
-    if (ending.abort->blame.kind == Blame::Kind::Party) {
-      const auto& evidence = static_cast<session::KeygenMachine&>(*ending.machine).evidence();
-      if (evidence) result.evidence = wire::encode_evidence(*evidence);
-    }
-    log_.error("keygen_failed", {{"ceremony", request.sid.hex()}, {"reason", ending.abort->what()}});
-    find_prepared();
+  const CeremonyId ceremony{request.sid.bytes};
+  running_.erase(ceremony);
+  wire::KeygenResult result;
+  if (!ending.abort) {
+    if (const auto info = complete(*ending.machine)) return answer(reply_to(request, good_result(*info)));
+    result.fault = Fault::BadParameters;
+    result.detail = "another key has this name here by now";
     return answer(reply_to(request, result));
   }
-  auto share = static_cast<session::KeygenMachine&>(*ending.machine).take_result();
-  auto saved = store_.save(share);
-  if (!saved) {
-    // The prepared share is durable; after a restart the confirmations come from the peers.
-    log_.error("share_not_saved", {{"reason", saved.error()}});
+  log_.error("keygen_failed", {{"ceremony", request.sid.hex()}, {"reason", ending.abort->what()}});
+  find_prepared();
+  // What failed may have been no more than a message to a peer that is gone.
+  for (const auto& [epoch, key] : keys_.all())
+    if (key->info().ceremony == ceremony) return answer(reply_to(request, good_result(key->info())));
+  result.fault = ending.abort->fault;
+  result.blame = ending.abort->blame;
+  result.detail = ending.abort->detail;
+  // After a time-out a step may still be running on the machine; only its own verdict carries evidence.
+  if (ending.abort->blame.kind == Blame::Kind::Party) {
+    const auto& evidence = static_cast<session::KeygenMachine&>(*ending.machine).evidence();
+    if (evidence) result.evidence = wire::encode_evidence(*evidence);
+    keep_evidence(*ending.machine);
   }
-  const auto result = good_result(share.info);
-  activate(std::move(share));
   answer(reply_to(request, result));
 }
 
-/// A ceremony that ended after this member prepared its share may yet be confirmed by all.
+/// The administrator gets it, too, but may be gone by now.
+void Ceremonies::keep_evidence(session::Machine& machine) {
+  const auto& evidence = static_cast<session::KeygenMachine&>(machine).evidence();
+  if (!evidence) return;
+  if (auto kept = store_.keep_evidence(*evidence)) {
+    log_.error("evidence_kept", {{"ceremony", evidence->terms.ceremony.hex()}, {"culprit", evidence->culprit},
+                                 {"file", kept->string()}});
+  } else {
+    log_.error("evidence_not_kept", {{"reason", kept.error()}});
+  }
+}
+
+/// Takes the confirmed share of a machine that is done into use. Nothing if its name is another key's.
+std::optional<PublicKeyInfo> Ceremonies::complete(session::Machine& machine) {
+  auto share = static_cast<session::KeygenMachine&>(machine).take_result();
+  prepared_.erase(share.info.ceremony);  // put there if the result comes after the end of its session
+  if (!name_is_free(share.info)) {
+    set_aside(std::move(share));
+    return std::nullopt;
+  }
+  if (auto saved = store_.save(share); !saved) {
+    // The prepared share is durable; after a restart the confirmations come from the peers.
+    log_.error("share_not_saved", {{"reason", saved.error()}});
+  }
+  PublicKeyInfo info = share.info;
+  activate(std::move(share));
+  return info;
+}
+
+/// A ceremony that ended after this member prepared its share may be confirmed by all, now or later.
 void Ceremonies::find_prepared() {
   auto shares = store_.load();
   if (!shares) return log_.warn("shares_not_read", {{"reason", shares.error()}});
   for (auto& share : *shares) {
-    if (confirmations_valid(share.info)) continue;
-    for (const auto& member : share.info.members)
-      if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(share.info, member.id);
     const CeremonyId id = share.info.ceremony;
-    prepared_.try_emplace(id, std::move(share));
+    if (running_.contains(id) || prepared_.contains(id) || keys_.by_epoch(share.info.epoch) != nullptr) continue;
+    if (!confirmations_valid(share.info)) {
+      show_to_members(share.info);
+      prepared_.emplace(id, std::move(share));
+    } else if (name_is_free(share.info)) {
+      activate(std::move(share));
+    } else {
+      set_aside(std::move(share));
+    }
   }
+}
+
+/// Whether no other key is active under the name of this one.
+bool Ceremonies::name_is_free(const PublicKeyInfo& info) {
+  for (const auto& [epoch, key] : keys_.all()) {
+    if (key->info().name != info.name || epoch == info.epoch) continue;
+    if (without_name_.insert(info.ceremony).second)
+      log_.error("name_taken", {{"name", info.name}, {"key", info.key.hex()}, {"active", key->info().key.hex()},
+                                {"action", "this key stays prepared and is not used"}});
+    return false;
+  }
+  return true;
+}
+
+/// A confirmed share that came too late for its name stays prepared, on disk, too: with all confirmations there
+/// a restart could not tell which of the two was active.
+void Ceremonies::set_aside(KeyShare share) {
+  std::erase_if(share.info.confirmations, [this](const auto& item) { return item.first != me_; });
+  if (auto saved = store_.save(share); !saved) log_.error("share_not_saved", {{"reason", saved.error()}});
+  const CeremonyId id = share.info.ceremony;
+  prepared_.insert_or_assign(id, std::move(share));
 }
 
 void Ceremonies::activate(KeyShare share) {
   const PublicKeyInfo info = share.info;
+  if (keys_.by_epoch(info.epoch) != nullptr) return;
   keys_.add(std::move(share));
   log_.info("key_active", {{"name", info.name}, {"key", info.key.hex()}, {"epoch", info.epoch.brief()},
                            {"threshold", info.threshold}});
-  for (const auto& member : info.members)
-    if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(info, member.id);
+  show_to_members(info);
   if (on_key) on_key(info.epoch);
 }
 
+void Ceremonies::show_to_members(const PublicKeyInfo& info) {
+  for (const auto& member : info.members)
+    if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(info, member.id);
+}
+
 void Ceremonies::show_confirmations(const PublicKeyInfo& info, PartyId peer) {
-  for (const auto& [member, confirmation] : info.confirmations)
+  const auto show = [&](const IdentitySignature& confirmation) {
     mesh_.send({MessageType::KeygenRound5, SessionId{info.ceremony.bytes}, me_, peer,
                 wire::encode(KeygenMsg5{confirmation})});
+  };
+  // My own comes first: a peer whose ceremony still runs takes the first one for mine, and drops the rest.
+  if (const auto mine = info.confirmations.find(me_); mine != info.confirmations.end()) show(mine->second);
+  for (const auto& [member, confirmation] : info.confirmations)
+    if (member != me_) show(confirmation);
 }
 
 void Ceremonies::peer_up(PartyId peer) {
@@ -193,17 +274,36 @@ void Ceremonies::peer_up(PartyId peer) {
     if (share.info.member(peer) != nullptr) show_confirmations(share.info, peer);
 }
 
-void Ceremonies::on_message(const wire::Envelope& envelope) {
-  if (envelope.type == MessageType::KeygenRound5 && !sessions_.has(envelope.sid)) return collect(envelope);
-  sessions_.deliver(envelope);
+void Ceremonies::tick(Clock::time_point now) {
+  if (now < next_show_) return;
+  next_show_ = now + kShowInterval;
+  for (const auto& [ceremony, share] : prepared_) show_to_members(share.info);
+}
+
+void Ceremonies::on_message(const wire::Envelope& envelope, Clock::time_point now) {
+  // By ceremony, not by session: whoever opens a set-up chooses its session id, and may choose this one.
+  const CeremonyId ceremony{envelope.sid.bytes};
+  if (envelope.type != MessageType::KeygenRound5 || running_.contains(ceremony)) return sessions_.deliver(envelope);
+  prepared_.contains(ceremony) ? collect(envelope) : answer_member(envelope, now);
+}
+
+/// SPEC 1.5: a member that shows a confirmation of an active key may lack those of others.
+void Ceremonies::answer_member(const wire::Envelope& envelope, Clock::time_point now) {
+  const CeremonyId ceremony{envelope.sid.bytes};
+  for (const auto& [epoch, key] : keys_.all()) {
+    if (key->info().ceremony != ceremony || key->info().member(envelope.from) == nullptr) continue;
+    const auto [answered, first] = answered_.try_emplace({ceremony, envelope.from}, now);
+    if (!first && now - answered->second < kAnswerInterval) return;
+    answered->second = now;
+    return show_confirmations(key->info(), envelope.from);
+  }
 }
 
 void Ceremonies::collect(const wire::Envelope& envelope) {
   const auto found = prepared_.find(CeremonyId{envelope.sid.bytes});
-  if (found == prepared_.end()) return;
   auto& info = found->second.info;
   auto message = wire::decode<KeygenMsg5>(envelope.payload, *info.curve);
-  if (info.member(envelope.from) == nullptr || !message) return;
+  if (info.member(envelope.from) == nullptr || !message || !name_is_free(info)) return;
   // Members show all confirmations they hold, so that a single one cannot keep its own from somebody.
   const Digest digest = confirmation_digest(info);
   for (const auto& member : info.members)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "protocol/net/group_file.h"
 #include "protocol/session/keygen_machine.h"
 #include "protocol/wire/admin.h"
@@ -11,8 +13,9 @@
 namespace quorate::signerd {
 
 /// Key generations at this signer (SPEC section 1): started by an administrator at every member, joined
-/// once each, and durable at every step. Also finishes what a crash interrupted: a share that lacks
-/// confirmations collects them from its peers. I/O thread only.
+/// once each, and durable at every step. Also finishes what a crash, a lost message or a corrupt member
+/// interrupted: a share that lacks confirmations shows its own until its peers have shown theirs. No name is
+/// active with two keys. I/O thread only.
 class Ceremonies {
  public:
   /// Answers one administrator's request; called any number of times until a KeygenResult.
@@ -24,9 +27,11 @@ class Ceremonies {
   /// Loads all shares: complete ones become active, prepared ones wait for confirmations.
   Result<void, std::string> load();
   void on_request(const net::PeerIdentity& who, const wire::Envelope& request, Answer answer);
-  void on_message(const wire::Envelope& envelope);
+  void on_message(const wire::Envelope& envelope, Clock::time_point now);
   /// Shows the peer all confirmations held here, so that a share it prepared can become active.
   void peer_up(PartyId peer);
+  /// Shows what a prepared share has to its members again, every few seconds; call it once a second.
+  void tick(Clock::time_point now);
 
   std::function<void(const EpochId&)> on_key;    ///< a key became active
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }
@@ -35,10 +40,16 @@ class Ceremonies {
   std::optional<SignError> flaw_of(const net::PeerIdentity& who, const wire::KeygenRequest& request) const;
   void begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer);
   void ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending);
+  std::optional<PublicKeyInfo> complete(session::Machine& machine);
+  bool name_is_free(const PublicKeyInfo& info);
+  void set_aside(KeyShare share);
   void activate(KeyShare share);
   void find_prepared();
+  void keep_evidence(session::Machine& machine);
+  void show_to_members(const PublicKeyInfo& info);
   void show_confirmations(const PublicKeyInfo& info, PartyId peer);
   void collect(const wire::Envelope& envelope);
+  void answer_member(const wire::Envelope& envelope, Clock::time_point now);
 
   PartyId me_;
   const IdentityKey& identity_;
@@ -49,7 +60,11 @@ class Ceremonies {
   Policy& policy_;
   const Log& log_;
   MeshView mesh_;
-  std::map<CeremonyId, KeyShare> prepared_;
+  std::set<CeremonyId> running_;
+  std::map<CeremonyId, KeyShare> prepared_;      ///< of no running ceremony
+  std::set<CeremonyId> without_name_;            ///< those whose name is another key's, as logged
+  std::map<std::pair<CeremonyId, PartyId>, Clock::time_point> answered_;
+  Clock::time_point next_show_;
 };
 
 }  // namespace quorate::signerd

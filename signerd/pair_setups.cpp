@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "protocol/net/system_rng.h"
 #include "protocol/session/setup_machine.h"
 #include "protocol/wire/setup_codec.h"
 
@@ -12,7 +13,7 @@ using wire::MessageType;
 
 namespace {
 /// At most one set-up a pair and epoch in this time: each costs tens of milliseconds.
-constexpr std::chrono::seconds kSetupInterval{1};
+constexpr std::chrono::milliseconds kSetupInterval{1000};
 constexpr std::chrono::seconds kSetupTimeout{20};
 }  // namespace
 
@@ -57,7 +58,7 @@ void PairSetups::open(ActiveKey& key, PartyId peer, Clock::time_point now) {
   auto& not_before = not_before_[pair];
   if (now < not_before) return;
   not_before = now + kSetupInterval;
-  SystemRng rng;
+  net::SystemRng rng;
   run(key, peer, rng.make_id<SessionId>(), std::nullopt);
 }
 
@@ -134,33 +135,46 @@ void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point no
     if (on_change) on_change();
     return;
   }
-  if (envelope.type == MessageType::SetupOpen) {
-    auto open = wire::decode<wire::SetupOpen>(envelope.payload);
-    auto* key = open ? keys_.by_epoch(open->epoch) : nullptr;
-    if (key == nullptr || envelope.from >= me_ || key->info().key != open->key ||
-        key->info().curve->id() != open->curve || key->info().member(envelope.from) == nullptr)
-      return;
-    const Pair pair{open->epoch, envelope.from};
-    if (disputes_.pair_blocked(open->epoch, me_, envelope.from) || now < not_before_[pair]) return;
-    if (sessions_.has(envelope.sid)) return;
-    not_before_[pair] = now + kSetupInterval / 2;
-    if (const auto running = running_.find(pair); running != running_.end())
-      sessions_.abort(SessionId(running->second), Abort{Fault::TimedOut, Blame::nobody(), "replaced by a newer set-up"});
-    states_.erase(pair);
-    run(*key, envelope.from, envelope.sid, envelope);
-    return;
-  }
-  if (envelope.type == MessageType::SetupAbort) {
-    auto fault = wire::decode_abort(envelope.payload);
-    for (const auto& [pair, sid] : running_) {
-      if (pair.peer != envelope.from || sid != envelope.sid || !fault) continue;
-      sessions_.abort(SessionId(sid), Abort{*fault, Blame::pair(me_, envelope.from), "signer " +
-                                      std::to_string(envelope.from) + " reports " + std::string(name(*fault))});
-      return;
-    }
-    return;
-  }
+  if (envelope.type == MessageType::SetupOpen) return on_open(envelope, now);
+  if (envelope.type == MessageType::SetupAbort) return on_abort(envelope);
   sessions_.deliver(envelope);
+}
+
+void PairSetups::on_open(const wire::Envelope& envelope, Clock::time_point now) {
+  auto open = wire::decode<wire::SetupOpen>(envelope.payload);
+  if (!open || envelope.from >= me_) return;
+  // "Not now", so that the opener need not wait for its time-out: it tries again in a second.
+  const auto refuse = [&] {
+    mesh_.send({MessageType::SetupAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
+  };
+  auto* key = keys_.by_epoch(open->epoch);
+  if (key == nullptr) return refuse();  // the opener has seen the last confirmation before this signer
+  if (key->info().key != open->key || key->info().curve->id() != open->curve ||
+      key->info().member(envelope.from) == nullptr)
+    return;
+  const Pair pair{open->epoch, envelope.from};
+  if (sessions_.has(envelope.sid) || disputes_.pair_blocked(open->epoch, me_, envelope.from)) return;
+  if (now < not_before_[pair]) return refuse();
+  not_before_[pair] = now + kSetupInterval / 2;
+  if (const auto running = running_.find(pair); running != running_.end())
+    sessions_.abort(SessionId(running->second), Abort{Fault::TimedOut, Blame::nobody(), "replaced by a newer set-up"});
+  states_.erase(pair);
+  run(*key, envelope.from, envelope.sid, envelope);
+}
+
+void PairSetups::on_abort(const wire::Envelope& envelope) {
+  auto fault = wire::decode_abort(envelope.payload);
+  if (!fault) return;
+  for (const auto& [pair, sid] : running_) {
+    if (pair.peer != envelope.from || sid != envelope.sid) continue;
+    // These two are no verdict on what this signer sent (SPEC 3.5), any other is.
+    const bool dispute = *fault != Fault::TimedOut && *fault != Fault::BadParameters;
+    return sessions_.abort(SessionId(sid),
+                           Abort{dispute ? *fault : Fault::TimedOut,
+                                 dispute ? Blame::pair(me_, envelope.from) : Blame::nobody(),
+                                 "signer " + std::to_string(envelope.from) + " ended the set-up: " +
+                                     std::string(name(*fault))});
+  }
 }
 
 std::shared_ptr<const ot::PairState> PairSetups::state(const EpochId& epoch, PartyId peer) const {

@@ -48,6 +48,8 @@ class PairSetups {
   void open(ActiveKey& key, PartyId peer, Clock::time_point now);
   void run(ActiveKey& key, PartyId peer, const SessionId& sid, std::optional<wire::Envelope> opening);
   void ended(const EpochId& epoch, PartyId peer, SessionHost::Ending ending);
+  void on_open(const wire::Envelope& envelope, Clock::time_point now);
+  void on_abort(const wire::Envelope& envelope);
   void announce(const EpochId& epoch, PartyId peer, const SetupId& setup);
 
   PartyId me_;

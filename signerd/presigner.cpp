@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <tuple>
 
+#include "protocol/net/system_rng.h"
 #include "protocol/session/presign_machine.h"
 #include "protocol/wire/presign_codec.h"
 #include "protocol/wire/setup_codec.h"
@@ -76,7 +78,7 @@ void Presigner::tick(Clock::time_point now) {
 
 void Presigner::lead(const Task& task) {
   auto& key = *keys_.by_epoch(task.epoch);
-  SystemRng rng;
+  net::SystemRng rng;
   PresignPlan plan;
   plan.curve = key.info().curve->id();
   plan.key = key.info().key;
@@ -122,7 +124,7 @@ void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
   session.on_end = [this, task, sid, leading](SessionHost::Ending ending) {
     ended(task, sid, leading, std::move(ending));
   };
-  session.on_late_verdict = [this, task](const Abort& why) { setups_.destroy(task.epoch, why.blame.other, why); };
+  session.on_late_verdict = [this, task](const Abort& why) { record_verdict(task, why); };
   // The machine looks at the share and the set-ups, which live as long as it does.
   auto machine = std::make_shared<session::PresignMachine>(std::move(inputs));
   auto* raw = machine.get();
@@ -210,13 +212,26 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
   const Abort& why = *ending.abort;
   log_.warn("batch_failed", {{"quorum", task.quorum}, {"sid", sid.brief()}, {"reason", why.what()}});
   // SPEC 3.5: state is wiped and the dispute is durable before anybody is answered.
-  if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
-  if (why.blame.kind == Blame::Kind::Quorum) {
-    if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written)
-      log_.error("dispute_not_written", {{"reason", written.error()}});
-    log_.error("quorum_blocked", {{"quorum", task.quorum}, {"epoch", task.epoch.brief()}, {"reason", why.what()}});
-  }
+  record_verdict(task, why);
   give_up(task, sid, why);
+}
+
+/// A pair is put aside with its set-up, a quorum with its other batches, and either is durable on return.
+void Presigner::record_verdict(const Task& task, const Abort& why) {
+  if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
+  if (why.blame.kind != Blame::Kind::Quorum) return;
+  if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written) {
+    // As in PairSetups::destroy(): a signer that would forget this over a restart must not go on.
+    throw std::runtime_error("stopping: a dispute of quorum " + to_string(task.quorum) +
+                             " cannot be written down: " + written.error());
+  }
+  log_.error("quorum_blocked", {{"quorum", task.quorum}, {"epoch", task.epoch.brief()}, {"reason", why.what()}});
+  std::vector<SessionId> others;
+  for (const auto& [sid, other] : running_)
+    if (other == task) others.push_back(sid);
+  for (const auto& sid : others)
+    sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(),
+                               "quorum " + to_string(task.quorum) + " is in dispute"});
 }
 
 /// Only the other end of a dispute is told the fault; everybody else learns no more than that it is over.

@@ -53,6 +53,7 @@ class Presigner {
   [[nodiscard]] std::vector<SetupId> own_setups(const PresignPlan& plan) const;
   void run(ActiveKey& key, const PresignPlan& plan, bool leading);
   void ended(const Task& task, const SessionId& sid, bool leading, SessionHost::Ending ending);
+  void record_verdict(const Task& task, const Abort& why);
   void give_up(const Task& task, const SessionId& sid, const Abort& why);
   void back_off(const Task& task, std::chrono::milliseconds longest);
   void on_abort(const wire::Envelope& envelope);

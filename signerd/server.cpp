@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "protocol/net/strict_json.h"
+#include "protocol/net/system_rng.h"
 
 namespace quorate::signerd {
 
@@ -33,7 +34,7 @@ std::chrono::nanoseconds suspended_time() {
 }
 
 Digest fresh_instance() {
-  SystemRng rng;
+  net::SystemRng rng;
   return rng.make_id<Digest>();
 }
 
@@ -195,7 +196,7 @@ void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
-  if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope);
+  if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope, Clock::now());
   log_.debug("unexpected_message", {{"peer", envelope.from}, {"type", static_cast<int>(envelope.type)}});
 }
 
@@ -245,6 +246,7 @@ void Server::tick() {
   presigner_->tick(now);
   if (++ticks_ % kTicksPerSecond == 0) {
     setups_->tick(now);
+    ceremonies_->tick(now);
     audit_.flush();
   }
   tick_later();

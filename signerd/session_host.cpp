@@ -10,6 +10,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
 
+#include "protocol/net/system_rng.h"
+
 namespace quorate::signerd {
 
 namespace {
@@ -42,6 +44,8 @@ struct SessionHost::Running {
         machine(std::move(m)),
         persist(std::move(s.persist)),
         on_late_verdict(std::move(s.on_late_verdict)),
+        on_late_save(std::move(s.on_late_save)),
+        on_late_result(std::move(s.on_late_result)),
         session(std::move(s)),
         ends(Clock::now() + session.timeout),
         work(std::move(context)),
@@ -51,6 +55,8 @@ struct SessionHost::Running {
   const std::shared_ptr<session::Machine> machine;  ///< touched on the strand until it is finished
   const std::function<Result<void, std::string>(session::Machine&)> persist;
   const std::function<void(const Abort&)> on_late_verdict;
+  const std::function<void()> on_late_save;
+  const std::function<void(session::Machine&)> on_late_result;
   Session session;                     ///< I/O thread
   std::size_t waiting = 0;             ///< I/O thread: steps posted and not done
   const Clock::time_point ends;
@@ -122,33 +128,42 @@ void SessionHost::run_step(const std::shared_ptr<Running>& running,
   ++running->waiting;
   boost::asio::post(running->strand, [this, running, alive = alive_, what = std::move(what)] {
     if (running->cancelled || running->finished) return;
-    SystemRng rng;
+    net::SystemRng rng;
     session::Step step;
     try {
       step = what(*running->machine, rng);
     } catch (const std::exception& error) {  // no memory: this session ends, the signer lives on
       step.abort = Abort{Fault::BadParameters, Blame::nobody(), error.what()};
     }
-    if (step.persist && running->persist) {
-      if (auto saved = running->persist(*running->machine); !saved) {
-        step.out.clear();
-        step.abort = Abort{Fault::BadParameters, Blame::nobody(), saved.error()};
+    bool saved = false;
+    if (step.persist && !step.abort && running->persist) {  // an abort keeps its messages back anyway
+      if (auto written = running->persist(*running->machine)) {
+        saved = true;
+      } else {
+        step = {};
+        step.abort = Abort{Fault::BadParameters, Blame::nobody(), written.error()};
       }
     }
     running->finished = step.done || step.abort;
-    boost::asio::post(io_, [this, running, alive, step = std::move(step)]() mutable {
-      if (*alive) step_done(running, std::move(step));
+    boost::asio::post(io_, [this, running, alive, step = std::move(step), saved]() mutable {
+      if (*alive) step_done(running, std::move(step), saved);
     });
   });
 }
 
-void SessionHost::step_done(const std::shared_ptr<Running>& running, session::Step step) {
-  --running->waiting;
-  if (running->over) {
-    if (step.abort && step.abort->blame.kind == Blame::Kind::Pair && running->on_late_verdict)
-      running->on_late_verdict(*step.abort);
-    return;
+void SessionHost::step_done_late(const Running& running, const session::Step& step, bool saved) {
+  if (step.abort) {
+    if (step.abort->blame.kind != Blame::Kind::Nobody && running.on_late_verdict) running.on_late_verdict(*step.abort);
+  } else if (step.done) {  // no step comes after this one: the machine is free
+    if (running.on_late_result) running.on_late_result(*running.machine);
+  } else if (saved && running.on_late_save) {
+    running.on_late_save();
   }
+}
+
+void SessionHost::step_done(const std::shared_ptr<Running>& running, session::Step step, bool saved) {
+  --running->waiting;
+  if (running->over) return step_done_late(*running, step, saved);
   // A fault comes first: nothing is answered before its owner has written it down.
   if (step.abort) return end(running, std::move(step.abort));
   for (const auto& envelope : step.out) {

@@ -27,9 +27,12 @@ class SessionHost {
     std::function<void(Ending)> on_end;
     /// Called on the worker when a step says persist, before its messages go out.
     std::function<Result<void, std::string>(session::Machine&)> persist;
-    /// A step that was running when the session ended has found a fault of a pair: it must not be lost, or
-    /// a check on secret state could be tried again (SPEC 3.4). I/O thread.
+    /// Of a step that was running when the session ended, on the I/O thread, each may be empty. Its messages
+    /// go nowhere, but a fault that speaks against somebody must not be lost, or a check on secret state could
+    /// be tried again (SPEC 3.5); nor must what persist has made durable, nor a result (take_result() is valid).
     std::function<void(const Abort&)> on_late_verdict;
+    std::function<void()> on_late_save;
+    std::function<void(session::Machine&)> on_late_result;
     /// After every step, on the I/O thread. May be empty.
     std::function<void()> on_step;
   };
@@ -62,7 +65,8 @@ class SessionHost {
     Clock::time_point since;
   };
   void run_step(const std::shared_ptr<Running>& running, std::function<session::Step(session::Machine&, Rng&)> what);
-  void step_done(const std::shared_ptr<Running>& running, session::Step step);
+  void step_done(const std::shared_ptr<Running>& running, session::Step step, bool saved);
+  static void step_done_late(const Running& running, const session::Step& step, bool saved);
   void end(const std::shared_ptr<Running>& running, std::optional<Abort> abort);
 
   boost::asio::io_context& io_;

@@ -1,8 +1,11 @@
 #include "signerd/share_store.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
+#include "protocol/net/system_rng.h"
 #include "protocol/wire/admin_codec.h"
+#include "protocol/wire/keygen_codec.h"
 #include "signerd/durable_file.h"
 
 namespace quorate::signerd {
@@ -27,7 +30,7 @@ bool is_missing(const IdentitySignature& signature) {
 
 Result<ShareStore, std::string> ShareStore::open(std::filesystem::path directory, StateKey key, PartyId me) {
   std::error_code error;
-  for (const auto& path : {directory, directory / "ceremonies"}) {
+  for (const auto& path : {directory, directory / "ceremonies", directory / "evidence"}) {
     std::filesystem::create_directories(path, error);
     if (error) return fail("cannot create " + path.string() + ": " + error.message());
   }
@@ -46,7 +49,7 @@ Result<void, std::string> ShareStore::save(const KeyShare& share) {
   std::copy(info.begin(), info.end(), plain.reveal().begin());
   share.x_i.encode(plain.reveal().subspan(info.size()));
 
-  SystemRng rng;
+  net::SystemRng rng;
   Bytes file = header_for(me_);
   append(file, seal(key_, header_for(me_), plain.reveal(), rng));
   return write_durably(directory_ / (share.info.epoch.hex() + ".share"), file, 0600);
@@ -90,11 +93,23 @@ Result<std::vector<KeyShare>, std::string> ShareStore::load() const {
     shares.push_back(std::move(share).value());
   }
   if (error) return fail("cannot read " + directory_.string() + ": " + error.message());
+  // Not in the order of the directory: of two that claim one name every start takes the same.
+  std::sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.info.epoch < b.info.epoch; });
   return shares;
 }
 
 Result<bool, std::string> ShareStore::join(const CeremonyId& ceremony) {
   return create_marker(directory_ / "ceremonies" / ceremony.hex());
+}
+
+Result<std::filesystem::path, std::string> ShareStore::keep_evidence(const KeygenEvidence& evidence) {
+  const nlohmann::ordered_json json{{"kind", "keygen"},
+                                    {"culprit", evidence.culprit},
+                                    {"fault", name(evidence.fault)},
+                                    {"evidence", to_base64(wire::encode_evidence(evidence))}};
+  auto path = directory_ / "evidence" / (evidence.terms.ceremony.hex() + ".json");
+  if (auto written = write_durably(path, as_bytes(json.dump(2) + "\n"), 0600); !written) return fail(written.error());
+  return path;
 }
 
 }  // namespace quorate::signerd

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "protocol/tecdsa/key_share.h"
+#include "protocol/tecdsa/keygen_evidence.h"
 #include "signerd/sealed_box.h"
 
 namespace quorate::signerd {
@@ -23,6 +24,10 @@ class ShareStore {
 
   /// Records that this signer takes part in a ceremony. False if it did so before: each is joined once.
   Result<bool, std::string> join(const CeremonyId& ceremony);
+
+  /// Keeps what shows a member's fault in key generation as evidence/<ceremony>.json, in the form in which
+  /// `quorate keygen` does. It may hold a share of a key that never came to be: mode 0600. Returns the path.
+  Result<std::filesystem::path, std::string> keep_evidence(const KeygenEvidence& evidence);
 
  private:
   ShareStore(std::filesystem::path directory, StateKey key, PartyId me)

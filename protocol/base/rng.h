@@ -4,7 +4,7 @@
 
 namespace quorate {
 
-/// Where a state machine gets its randomness. The daemon passes SystemRng; tests pass a seeded one.
+/// Where a state machine gets its randomness. The daemon passes net::SystemRng; tests pass a seeded one.
 class Rng {
  public:
   Rng() = default;
@@ -26,12 +26,6 @@ class Rng {
     fill(id.bytes);
     return id;
   }
-};
-
-/// OpenSSL's private DRBG (RAND_priv_bytes): reseeds after fork.
-class SystemRng final : public Rng {
- public:
-  void fill(MutableByteView out) override;
 };
 
 }  // namespace quorate

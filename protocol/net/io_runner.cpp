@@ -4,7 +4,6 @@
 
 #include <boost/asio/post.hpp>
 
-#include <csignal>
 #include <exception>
 #include <system_error>
 
@@ -14,22 +13,6 @@ namespace {
 /// How long the background thread leaves the I/O to callers after the last of them had it.
 constexpr std::chrono::milliseconds kLinger{5};
 
-/// Blocks every signal for the lifetime of the object, so that a thread started meanwhile never gets one.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
-
 }  // namespace
 
 IoRunner::IoRunner(Log log) : log_(std::move(log)), work_(boost::asio::make_work_guard(io_)) {}
@@ -37,12 +20,10 @@ IoRunner::IoRunner(Log log) : log_(std::move(log)), work_(boost::asio::make_work
 IoRunner::~IoRunner() { stop(); }
 
 void IoRunner::start() {
-  const AllSignalsBlocked blocked;
-  try {
-    thread_ = std::thread([this] { thread_main(); });
-  } catch (const std::system_error& error) {
+  if (const int error = thread_.start([this] { thread_main(); }); error != 0) {
     inline_ = true;
-    write_log(log_, kLogWarning, std::string("no I/O thread (") + error.what() + "): callers run the I/O themselves");
+    write_log(log_, kLogWarning,
+              "no I/O thread (" + std::generic_category().message(error) + "): callers run the I/O themselves");
   }
 }
 

@@ -9,8 +9,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
-#include <thread>
 
+#include "protocol/net/io_thread.h"
 #include "protocol/net/log.h"
 
 namespace quorate::net {
@@ -19,8 +19,8 @@ namespace quorate::net {
 /// everybody's I/O. A caller who waits takes the token if it is free, so that its messages are sent and its
 /// replies read on its own thread without a hop, and hands it on when its wait is over. A background thread
 /// with all signals blocked holds it otherwise: after callers have been quiet for a few milliseconds, or at
-/// once while there is demand(). Where no thread can be had (RLIMIT_NPROC after a change of user) the callers
-/// are all there is.
+/// once while there is demand(). Where no thread can be had (RLIMIT_NPROC after a change of user) and the process
+/// was not forked with a spare one (io_thread.h), the callers are all there is.
 class IoRunner {
  public:
   using Clock = std::chrono::steady_clock;
@@ -63,7 +63,7 @@ class IoRunner {
   /// this is called on the thread itself: then it ends when the present handler returns, and this object has
   /// to be destroyed by another thread.
   void stop();
-  [[nodiscard]] bool on_own_thread() const { return thread_.get_id() == std::this_thread::get_id(); }
+  [[nodiscard]] bool on_own_thread() const { return thread_.is_current(); }
 
  private:
   void thread_main();
@@ -73,7 +73,7 @@ class IoRunner {
 
   Log log_;
   bool inline_ = false;
-  std::thread thread_;
+  IoThread thread_;
 
   std::mutex mutex_;
   std::condition_variable background_;

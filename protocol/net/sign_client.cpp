@@ -11,11 +11,12 @@
 #include <system_error>
 #include <thread>
 
-#include "protocol/base/rng.h"
 #include "protocol/net/coordinator_driver.h"
 #include "protocol/net/endpoint.h"
 #include "protocol/net/io_runner.h"
+#include "protocol/net/io_thread.h"
 #include "protocol/net/roomy_stack.h"
+#include "protocol/net/system_rng.h"
 #include "protocol/wire/online_codec.h"
 
 namespace quorate::net {
@@ -201,6 +202,7 @@ class SignClient::Impl {
     };
     settings_.link = std::move(link);
     settings_.core.max_in_flight = config_.max_in_flight;
+    if (config_.thread_at_fork) spare_ = IoThread::spare_in_children();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -276,6 +278,7 @@ class SignClient::Impl {
   }
 
   DriverSettings settings_;
+  std::shared_ptr<void> spare_;
   std::atomic<KeyNode*> keys_{nullptr};
   std::atomic<Engine*> engine_{nullptr};
 };

@@ -41,6 +41,8 @@ struct SignClientConfig {
   TlsIdentity tls;
   std::chrono::milliseconds deadline{200};
   std::size_t max_in_flight{1024};
+  /// A forked child starts with its I/O thread waiting (io_thread.h), for servers whose workers may start none.
+  bool thread_at_fork = false;
   /// Levels of LogLevel. Called from the I/O thread or from a caller's; has to be thread-safe. May be empty.
   Log log;
 };

@@ -135,26 +135,35 @@ std::pair<PointPairs, BaseOtReceiver> BaseOtReceiver::choose(const Curve& curve,
   // the same way as t_a G. That the receiver could have kept k gives it nothing: the slot's key hangs
   // on A_{1-b} = k G + Hpt(..), and nobody knows the logarithm of the second term. Hashing random bytes
   // to the curve would give the same distribution (up to that hash's bias) for a multiple of the time.
-  std::vector<Point> uniform, own;
+  std::vector<Point> uniform;
   uniform.reserve(kLambdaC);
-  own.reserve(kLambdaC);
   for (std::size_t i = 0; i < kLambdaC; ++i) {
     uniform.push_back(Point::mul_base(SecretScalar::random_nonzero(curve, rng)));
     self.t_.push_back(SecretScalar::random_nonzero(curve, rng));
-    own.push_back(Point::mul_base(self.t_.back()));
   }
   self.mask_ = SecretScalar::random(curve, rng);
   self.mask_step_ = SecretScalar::random(curve, rng);
 
-  // r_b for b = 0 and for b = 1, whatever b is.
+  // r_b for b = 0 and for b = 1, whatever b is. The library's addition branches on the coordinates, and the
+  // sender, who will know t_a G and both hashed points but for the question which slot is which, could tell
+  // from a trace. So both sides of the subtraction carry M_i = (m + i d) G, which nobody else knows.
   const auto uniform_bytes = encode_padded(curve, uniform);
+  ct::poison(uniform_bytes.reveal().data(), uniform_bytes.size());
   std::vector<Point> candidates;
   candidates.reserve(2 * kLambdaC);
-  for (std::size_t i = 0; i < kLambdaC; ++i)
+  auto m = self.mask_.clone();
+  auto mask = Point::mul_base(m);
+  const auto step = Point::mul_base(self.mask_step_);
+  for (std::size_t i = 0; i < kLambdaC; ++i) {
+    const auto own = Point::mul_base(self.t_[i] + m);
     for (std::size_t b = 0; b < 2; ++b)
-      candidates.push_back(own[i] - base_ot_point(curve, binding.at(static_cast<std::uint32_t>(i)), b,
-                                                  slot(curve, uniform_bytes.reveal(), i)));
+      candidates.push_back(own - (mask + base_ot_point(curve, binding.at(static_cast<std::uint32_t>(i)), b,
+                                                       slot(curve, uniform_bytes.reveal(), i))));
+    mask += step;
+    m = m + self.mask_step_;
+  }
   const auto candidate_bytes = encode_padded(curve, candidates);
+  ct::poison(candidate_bytes.reveal().data(), candidate_bytes.size());
 
   const std::size_t size = curve.point_size();
   self.r_.resize(2 * kLambdaC * size);

@@ -59,7 +59,7 @@ class BaseOtReceiver {
   Binding binding_;
   Secret<Block> choices_;
   std::vector<SecretScalar> t_;    ///< t_a of each instance
-  SecretScalar mask_, mask_step_;  ///< of the points B_b while they are multiplied
+  SecretScalar mask_, mask_step_;  ///< of t_a G and of the points B_b while the library works on them
   Bytes r_;                        ///< (r_0, r_1) of each instance, point_size() bytes each
 };
 

@@ -94,8 +94,10 @@ Result<Sent<KeygenRound1, KeygenMsg1>, KeygenAbort> KeygenRound1::start(KeygenTe
   } while (std::any_of(round.coefficients_.begin(), round.coefficients_.end(),
                        [](auto& p) { return p.is_infinity(); }));
   rng.fill(round.opening_);
-
   KeygenMsg1 message{.nonce = rng.make_id<Digest>(), .commitment = {}};
+  // Sent, now and in round 2; until then the opening is only hashed.
+  ct::unpoison(round.opening_.data(), round.opening_.size());
+  ct::unpoison(message.nonce.bytes.data(), message.nonce.bytes.size());
   message.commitment = keygen_commitment(agreed, me, message.nonce, round.coefficients_, round.opening_);
   round.run_.seen[0].emplace(me, sign(round.run_, 1, kNobody, message, identity));
   auto out = to_all(round.run_, message);

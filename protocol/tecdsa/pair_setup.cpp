@@ -30,7 +30,9 @@ SetupId setup_id(const SetupContext& context, const ot::SetupMsg1& mine, const o
 
 /// SPEC 2.3: the same 32 bytes on both sides.
 SecretBytes zero_seed(const SetupContext& context, const SecretScalar& x, const Point& theirs) {
-  auto shared = theirs.mul(x).encode();
+  // encode() would show how many zero bytes the coordinates begin with; encode_all() computes with them.
+  const Point product = theirs.mul(x);
+  auto shared = std::move(Point::encode_all({&product, 1}).front());
   ct::poison(shared.data(), shared.size());
   Transcript transcript(Label::SetupZeroSeed, context.binding.towards(std::min(context.me, context.peer),
                                                                       std::max(context.me, context.peer)));

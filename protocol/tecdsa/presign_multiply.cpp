@@ -69,6 +69,7 @@ Result<Sent<PresignRound1, PresignMsg1>, Abort> PresignRound1::start(PresignInpu
   }
   run->R = Point::encode_all(nonces);
   rng.fill(run->opening);
+  ct::unpoison(run->opening.data(), run->opening.size());  // sent in round 2; until then it is only hashed
   run->commitment = nonce_commitment(*run, run->me, run->opening, run->R);
 
   Sent<PresignRound1, PresignMsg1> sent{PresignRound1(nullptr), {}};

@@ -4,6 +4,7 @@
 #include "protocol/ot/base_ot.h"
 #include "protocol/ot/pprf.h"
 #include "protocol/tecdsa/pair_setup.h"
+#include "test/sim/seeded_rng.h"
 
 // Pair set-up (SPEC section 2). PairSetup/one_side is what one signer's CPU pays for one peer, both
 // directions; the two sides work at the same time on different machines.
@@ -27,13 +28,13 @@ void HashToCurve(benchmark::State& state) {
 }
 
 void MulBase(benchmark::State& state) {
-  SystemRng rng;
+  sim::SeededRng rng(1);
   const auto k = SecretScalar::random_nonzero(curve_of(state), rng);
   for (auto _ : state) benchmark::DoNotOptimize(Point::mul_base(k));
 }
 
 void MulPoint(benchmark::State& state) {
-  SystemRng rng;
+  sim::SeededRng rng(1);
   const auto k = SecretScalar::random_nonzero(curve_of(state), rng);
   const auto point = Point::mul_base(k);
   for (auto _ : state) benchmark::DoNotOptimize(point.mul(k));
@@ -41,7 +42,7 @@ void MulPoint(benchmark::State& state) {
 
 void BaseOtChoose(benchmark::State& state) {
   const auto& curve = curve_of(state);
-  SystemRng rng;
+  sim::SeededRng rng(1);
   for (auto _ : state)
     benchmark::DoNotOptimize(
         ot::BaseOtReceiver::choose(curve, binding_of(curve), Secret<ot::Block>(rng.make<ot::Block>()), rng));
@@ -49,7 +50,7 @@ void BaseOtChoose(benchmark::State& state) {
 
 void BaseOtSend(benchmark::State& state) {
   const auto& curve = curve_of(state);
-  SystemRng rng;
+  sim::SeededRng rng(1);
   const auto r =
       ot::BaseOtReceiver::choose(curve, binding_of(curve), Secret<ot::Block>(rng.make<ot::Block>()), rng)
           .first;
@@ -58,7 +59,7 @@ void BaseOtSend(benchmark::State& state) {
 
 template <std::size_t Depth>
 void PprfSendAndReceive(benchmark::State& state) {
-  SystemRng rng;
+  sim::SeededRng rng(1);
   const Secret<ot::Block> nabla(rng.make<ot::Block>());
   const auto choices = ot::pprf_choices<Depth>(nabla);
   SecretVector<std::array<ot::Block, 2>> pairs(ot::kLambdaC);
@@ -79,7 +80,7 @@ void PprfSendAndReceive(benchmark::State& state) {
 void PairSetupOneSide(benchmark::State& state) {
   const auto& curve = curve_of(state);
   const Binding binding{.curve = curve.id()};
-  SystemRng rng;
+  sim::SeededRng rng(1);
   for (auto _ : state) {
     state.PauseTiming();
     auto b1 = SetupRound1::start(curve, binding, {}, 2, 1, rng);

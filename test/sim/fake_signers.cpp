@@ -10,6 +10,7 @@
 #include <future>
 
 #include "protocol/net/listener.h"
+#include "protocol/net/system_rng.h"
 #include "protocol/tecdsa/key_share.h"
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
@@ -199,7 +200,7 @@ class FakeSigners::Impl {
   Options options_;
   boost::asio::io_context io_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-  SystemRng rng_;
+  net::SystemRng rng_;
   Scalar x_;
   net::PublicKey key_;
   EpochId epoch_;

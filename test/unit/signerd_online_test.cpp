@@ -1,0 +1,225 @@
+// Single use, as callers see it: many of them, one presignature (SPEC 6.2).
+#include <boost/asio/executor_work_guard.hpp>
+#include <thread>
+
+#include "protocol/tecdsa/message.h"
+#include "protocol/tecdsa/partial.h"
+#include "protocol/wire/online_codec.h"
+#include "signerd/online.h"
+#include "test/unit/presign_fixture.h"
+#include "test/unit/signerd_world.h"
+
+namespace quorate::signerd {
+namespace {
+
+using std::chrono::milliseconds;
+using wire::Context;
+using wire::DigestAlgorithm;
+using wire::MessageType;
+
+Bytes tls13_content(std::uint8_t last) {
+  Bytes content(64, ' ');
+  append(content, as_bytes("TLS 1.3, server CertificateVerify"));
+  content.push_back(0);
+  content.resize(content.size() + 32, last);
+  return content;
+}
+
+/// Two randoms and the parameters of an ECDHE key exchange over X25519.
+Bytes tls12_content(std::uint8_t last) {
+  Bytes content(64, 7);
+  append(content, Bytes{3, 0, 29, 32});
+  content.resize(content.size() + 32, last);
+  return content;
+}
+
+class SingleUse : public testing::Test {
+ protected:
+  static constexpr std::uint64_t kSeed = 21;
+  SingleUse() : lockstep(Curve::p256(), 2, {1, 2}, 8, kSeed) {
+    sim::SeededRng again(kSeed), other_rng(kSeed + 1);
+    auto group = sim::deal_key(Curve::p256(), 2, 2, again);
+    auto other = sim::deal_key(Curve::p256(), 2, 2, other_rng);
+    other_key = other.info().key;
+    other_epoch = other.info().epoch;
+    EXPECT_EQ(group.info().key, lockstep.plan().key);
+    auto ended = lockstep.run();
+    for (PartyId id : Quorum{1, 2}) {
+      auto& ring = rings.emplace(id, std::make_unique<KeyRing>(PoolLimits{})).first->second;
+      auto& key = ring->add(std::move(group.shares.at(id)));
+      ring->add(std::move(other.shares.at(id)));
+      auto batch = std::move(ended.at(id)).value();
+      sid = batch.record->sid();
+      EXPECT_TRUE(key.pools.add(std::move(batch), now));
+      signers.emplace(id, std::make_unique<Online>(id, lockstep.group().identities.at(id), Digest{}, *ring,
+                                                   policy, audit, [] { return std::vector<PartyId>{}; }));
+    }
+  }
+  wire::SignRequest request(std::uint32_t index, Bytes content,
+                            Context context = Context::Tls13ServerCertificateVerify,
+                            DigestAlgorithm digest = DigestAlgorithm::Sha256) const {
+    return {{sid, index}, {1, 2}, lockstep_key(), epoch(), context, digest, std::move(content), 1000, 0};
+  }
+  KeyId lockstep_key() const { return lockstep.group().info().key; }
+  EpochId epoch() const { return lockstep.group().info().epoch; }
+
+  static net::PeerIdentity caller(int number) {
+    return {wire::Role::Frontend, kNobody, "web-" + std::to_string(number), "test"};
+  }
+  wire::Envelope ask(const wire::SignRequest& request, int who = 1, PartyId signer = 1,
+                     milliseconds later = {}) {
+    SessionId id;
+    id.bytes[0] = static_cast<std::uint8_t>(who);
+    auto answer = signers.at(signer)->answer(
+        caller(who), {MessageType::SignRequest, id, kNobody, signer, wire::encode(request)}, now + later);
+    return answer.value();
+  }
+  std::optional<wire::SignReply> signed_by(const wire::Envelope& answer) const {
+    if (answer.type != MessageType::SignReply) return std::nullopt;
+    return *wire::decode<wire::SignReply>(answer.payload, Curve::p256());
+  }
+  /// The request is refused, whoever asks and how often, and no partial is in the answer.
+  void expect_refused(const wire::SignRequest& request,
+                      std::optional<SignErrorCode> code = SignErrorCode::PresignatureConsumed) {
+    for (int who : {1, 2, 1}) {
+      const auto answer = ask(request, who);
+      ASSERT_EQ(answer.type, MessageType::Refusal);
+      if (code) {
+        EXPECT_EQ(wire::decode<wire::Refusal>(answer.payload)->code, *code);
+      }
+    }
+  }
+
+  PresignLockstep lockstep;
+  KeyId other_key;
+  EpochId other_epoch;
+  SessionId sid;
+  Clock::time_point now = Clock::now();
+  Policy policy{Policy::defaults()};
+  Audit audit = *Audit::open(std::nullopt);
+  std::map<PartyId, std::unique_ptr<KeyRing>> rings;
+  std::map<PartyId, std::unique_ptr<Online>> signers;
+};
+
+TEST_F(SingleUse, partials_of_all_members_make_a_signature) {
+  const auto content = tls13_content(1);
+  const Scalar m = message_scalar(Curve::p256(), MessageDigest::Sha256, content);
+  const auto one = signed_by(ask(request(0, content), 1, 1)), two = signed_by(ask(request(0, content), 1, 2));
+  ASSERT_TRUE(one && two);
+  EXPECT_EQ(one->r, two->r);
+  EXPECT_EQ(one->record, two->record);
+  EXPECT_TRUE(combine(lockstep.group().info().X, m, one->r, std::vector{one->s, two->s}));
+}
+
+TEST_F(SingleUse, an_identical_request_gets_the_same_partial_from_anyone_who_may_ask) {
+  const auto first = signed_by(ask(request(0, tls13_content(1)), 1));
+  ASSERT_TRUE(first);
+  for (int who : {1, 2, 3}) {
+    const auto again = signed_by(ask(request(0, tls13_content(1)), who));
+    ASSERT_TRUE(again) << who;
+    EXPECT_EQ(again->s, first->s);
+    EXPECT_EQ(again->r, first->r);
+    EXPECT_EQ(again->record, first->record);
+  }
+  EXPECT_EQ(signers.at(1)->counters().signed_, 1U);
+  EXPECT_EQ(signers.at(1)->counters().repeated, 3U);
+  EXPECT_EQ(rings.at(1)->by_epoch(epoch())->pools.depth({1, 2}), 7U);
+}
+
+TEST_F(SingleUse, another_content_is_refused) {
+  ASSERT_TRUE(signed_by(ask(request(0, tls13_content(1)))));
+  expect_refused(request(0, tls13_content(2)));
+}
+
+TEST_F(SingleUse, another_digest_algorithm_is_refused) {
+  const auto content = tls12_content(1);
+  ASSERT_TRUE(signed_by(ask(request(0, content, Context::Tls12ServerKeyExchange, DigestAlgorithm::Sha256))));
+  for (auto other : {DigestAlgorithm::Sha384, DigestAlgorithm::Sha512}) {
+    // The content may be signed with this digest, too: only not with this presignature.
+    ASSERT_TRUE(signed_by(
+        ask(request(static_cast<std::uint32_t>(other), content, Context::Tls12ServerKeyExchange, other))));
+    expect_refused(request(0, content, Context::Tls12ServerKeyExchange, other));
+  }
+}
+
+TEST_F(SingleUse, another_context_is_refused) {
+  ASSERT_TRUE(signed_by(ask(request(0, tls13_content(1)))));
+  expect_refused(request(0, tls12_content(1), Context::Tls12ServerKeyExchange));
+  // The same bytes under another name are refused before anything is looked up.
+  expect_refused(request(0, tls13_content(1), Context::Tls12ServerKeyExchange), SignErrorCode::PolicyDenied);
+}
+
+TEST_F(SingleUse, another_key_or_epoch_is_refused) {
+  ASSERT_TRUE(signed_by(ask(request(0, tls13_content(1)))));
+  auto other = request(0, tls13_content(1));
+  other.key = other_key;
+  other.epoch = other_epoch;
+  expect_refused(other);
+  auto crossed = request(0, tls13_content(1));
+  crossed.epoch = other_epoch;
+  expect_refused(crossed, std::nullopt);
+  auto fresh = request(1, tls13_content(1));
+  fresh.key = other_key;
+  fresh.epoch = other_epoch;
+  expect_refused(fresh);
+  EXPECT_TRUE(signed_by(ask(request(1, tls13_content(1))))) << "a request under a foreign key has spent it";
+}
+
+TEST_F(SingleUse, another_quorum_is_refused_and_spends_it) {
+  auto other = request(0, tls13_content(1));
+  other.quorum = {1, 3};
+  expect_refused(other);
+  expect_refused(request(0, tls13_content(1)));
+}
+
+TEST_F(SingleUse, after_two_seconds_nothing_is_repeated) {
+  ASSERT_TRUE(signed_by(ask(request(0, tls13_content(1)))));
+  EXPECT_TRUE(signed_by(ask(request(0, tls13_content(1)), 1, 1, milliseconds(1999))));
+  EXPECT_FALSE(signed_by(ask(request(0, tls13_content(1)), 1, 1, milliseconds(2000))));
+}
+
+TEST_F(SingleUse, what_is_refused_spends_nothing) {
+  expect_refused(request(0, Bytes(32, 1)), SignErrorCode::PolicyDenied);
+  expect_refused(request(0, tls13_content(1), Context::Tls13ServerCertificateVerify, DigestAlgorithm::Sha384),
+                 SignErrorCode::PolicyDenied);
+  EXPECT_TRUE(signed_by(ask(request(0, tls13_content(1)))));
+}
+
+/// As in the daemon, callers come from many threads and meet on the I/O thread's queue.
+TEST_F(SingleUse, of_callers_with_different_contents_for_one_presignature_exactly_one_gets_it) {
+  constexpr int kCallers = 8;
+  boost::asio::io_context io{1};
+  std::map<int, wire::Envelope> answers;
+  {
+    auto work = boost::asio::make_work_guard(io);
+    std::thread signer([&] { io.run(); });
+    std::vector<std::thread> callers;
+    for (int who = 0; who < kCallers; ++who)
+      callers.emplace_back([&, who] {
+        for (std::uint32_t index = 0; index < 8; ++index)
+          boost::asio::post(io, [&, who, index] {
+            answers[who * 8 + static_cast<int>(index)] =
+                ask(request(index, tls13_content(static_cast<std::uint8_t>(who + 1))), who);
+          });
+      });
+    for (auto& thread : callers) thread.join();
+    work.reset();
+    signer.join();
+  }
+  for (std::uint32_t index = 0; index < 8; ++index) {
+    int got = 0;
+    for (int who = 0; who < kCallers; ++who) {
+      const auto& answer = answers.at(who * 8 + static_cast<int>(index));
+      if (signed_by(answer)) {
+        ++got;
+      } else {
+        EXPECT_EQ(wire::decode<wire::Refusal>(answer.payload)->code, SignErrorCode::PresignatureConsumed);
+      }
+    }
+    EXPECT_EQ(got, 1) << index;
+  }
+  EXPECT_EQ(signers.at(1)->counters().signed_, 8U);
+}
+
+}  // namespace
+}  // namespace quorate::signerd
