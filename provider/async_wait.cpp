@@ -45,20 +45,37 @@ struct Pending {
 
 void close_wait_fd(ASYNC_WAIT_CTX*, const void*, OSSL_ASYNC_FD fd, void*) { close(fd); }
 
-/// The eventfd that this connection's event loop watches: made once, closed with the connection. It is
-/// never taken out of the context inside a job, as the event loop has it in its poll set.
-int wait_fd(ASYNC_WAIT_CTX* wait) {
-  OSSL_ASYNC_FD fd = -1;
-  void* custom = nullptr;
-  if (ASYNC_WAIT_CTX_get_fd(wait, &kWaitKey, &fd, &custom) == 1) return fd;
-  fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (fd < 0) return -1;
-  if (ASYNC_WAIT_CTX_set_wait_fd(wait, &kWaitKey, fd, nullptr, close_wait_fd) != 1) {
-    close(fd);
-    return -1;
+/// What this connection's event loop watches, for the connection's lifetime. It is never taken out of the context
+/// inside a job, as the event loop has it in its poll set. Nor is it put there before a pause is certain: HAProxy
+/// deletes every descriptor of the context from its poll set when the connection ends, and aborts if one was never
+/// in it, which it learns at a pause only.
+class WaitFd {
+ public:
+  explicit WaitFd(ASYNC_WAIT_CTX* wait) : wait_(wait) {
+    void* custom = nullptr;
+    if (wait == nullptr || ASYNC_WAIT_CTX_get_fd(wait, &kWaitKey, &fd_, &custom) == 1) return;
+    fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    ours_ = fd_ >= 0;
   }
-  return fd;
-}
+  WaitFd(const WaitFd&) = delete;
+  WaitFd& operator=(const WaitFd&) = delete;
+  ~WaitFd() {
+    if (ours_) close(fd_);
+  }
+
+  [[nodiscard]] int fd() const { return fd_; }
+  /// The context has it from here on and closes it with the connection.
+  bool hand_over() {
+    if (ours_ && ASYNC_WAIT_CTX_set_wait_fd(wait_, &kWaitKey, fd_, nullptr, close_wait_fd) != 1) return false;
+    ours_ = false;
+    return true;
+  }
+
+ private:
+  ASYNC_WAIT_CTX* wait_;
+  OSSL_ASYNC_FD fd_ = -1;
+  bool ours_ = false;
+};
 
 void drain(int fd) {
   std::uint64_t count = 0;
@@ -70,8 +87,8 @@ void drain(int fd) {
 bool in_async_job() { return ASYNC_get_current_job() != nullptr; }
 
 std::optional<SignResult> sign_in_async_job(const std::function<void(net::SignClient::SignDone)>& start) {
-  ASYNC_WAIT_CTX* wait = ASYNC_get_wait_ctx(ASYNC_get_current_job());
-  const int fd = wait == nullptr ? -1 : wait_fd(wait);
+  WaitFd watched(ASYNC_get_wait_ctx(ASYNC_get_current_job()));
+  const int fd = watched.fd();
   if (fd < 0) return std::nullopt;
   const int wake_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
   if (wake_fd < 0) return std::nullopt;
@@ -86,7 +103,7 @@ std::optional<SignResult> sign_in_async_job(const std::function<void(net::SignCl
     // Servers resume whenever they like; the result decides. Other connections of this thread use the
     // error queue meanwhile, so the caller's mark in it must not stay.
     ERR_pop_to_mark();
-    const bool paused = ASYNC_pause_job() == 1;
+    const bool paused = watched.hand_over() && ASYNC_pause_job() == 1;
     ERR_set_mark();
     if (!paused) return SignResult(fail(SignError{SignErrorCode::Overloaded, "the ASYNC job cannot be paused"}));
   }

@@ -104,6 +104,8 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
   config.key = tls.file("key");
   config.ca = tls.file("ca");
   config.deadline = std::chrono::milliseconds(root.integer_or("deadline_ms", 1, 60000, 200));
+  static constexpr std::array<std::string_view, 2> kThreads = {"lazy", "at-fork"};
+  config.thread_at_fork = root.choice_or("io_thread", kThreads, 0) == 1;
   if (const auto log = root.object_if("log")) {
     static constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
     config.log_file = log->file_if("file");

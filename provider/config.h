@@ -20,9 +20,11 @@ namespace quorate::provider {
 ///       "signers": [ {"id": 1, "address": "192.0.2.1:7401", "identity": "<Ed25519 public key, 64 hex digits>"}, ... ],
 ///       "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"},
 ///       "deadline_ms": 200,
+///       "io_thread": "lazy",
 ///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"} }
 ///
-/// deadline_ms and log may be left out, as may each key of log; log lines then go to standard error.
+/// deadline_ms, io_thread and log may be left out, as may each key of log; log lines then go to standard error.
+/// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
 struct Config {
   struct Signer {
     PartyId id = kNobody;
@@ -35,6 +37,7 @@ struct Config {
   std::vector<Signer> signers;  ///< ascending by id
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};
+  bool thread_at_fork = false;
   std::optional<std::filesystem::path> log_file;
   LogLevel log_level = LogLevel::Warning;
 };

@@ -84,7 +84,7 @@ void Context::load_default_ahead() {
     log_.write(LogLevel::Warning, "the default provider cannot be loaded ahead of this one");
 }
 
-void Context::check_neighbours() {
+void Context::check_neighbours(Log& log) {
   {
     const std::lock_guard lock(mutex_);
     if (neighbours_checked_ || application_ == nullptr) return;
@@ -93,13 +93,13 @@ void Context::check_neighbours() {
   const QuietScope quiet;
   EVP_KEYMGMT* ec = EVP_KEYMGMT_fetch(application_, "EC", nullptr);
   if (ec != nullptr && OSSL_PROVIDER_get0_provider_ctx(EVP_KEYMGMT_get0_provider(ec)) == this)
-    log_.write(LogLevel::Warning,
+    log.write(LogLevel::Warning,
                "EC keys of this application resolve to the quorate provider, which cannot make any: ECDHE over "
                "P-256, P-384 and P-521 will fail. Activate the default provider before it in openssl.cnf");
   EVP_KEYMGMT_free(ec);
   EVP_CIPHER* cipher = EVP_CIPHER_fetch(application_, "AES-128-GCM", nullptr);
   if (cipher == nullptr)
-    log_.write(LogLevel::Warning, "this application has no provider with ciphers: activate the default provider in openssl.cnf");
+    log.write(LogLevel::Warning, "this application has no provider with ciphers: activate the default provider in openssl.cnf");
   EVP_CIPHER_free(cipher);
 }
 

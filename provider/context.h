@@ -36,8 +36,8 @@ class Context {
   /// Makes sure that EC keys of the application are not ours to make: "default" is loaded ahead of us
   /// unless `quorate-load-default = no`. For OSSL_provider_init only.
   void load_default_ahead();
-  /// Logs, once, if a fetch of "EC" comes to us all the same, or if there is no default provider.
-  void check_neighbours();
+  /// Tells `log`, once, if a fetch of "EC" comes to us all the same, or if there is no default provider.
+  void check_neighbours(Log& log);
 
   /// Reads provider.json, and the files it names, anew; keys loaded with equal files share an engine.
   /// nullptr if openssl.cnf names no provider.json.

@@ -88,7 +88,11 @@ int decode_der(void* provctx, OSSL_CORE_BIO* in, int, OSSL_CALLBACK* callback, v
     const auto der = read_der(context, in);
     if (!der) return 1;
     auto loaded = Key::load(context, *der);
-    if (!loaded) return fail(std::move(loaded).error());
+    if (!loaded) {
+      // Servers that do not print OpenSSL's errors say "no private key found" and nothing else.
+      context.log().write_limited(LogLevel::Error, loaded.error().detail, "key not loaded: " + loaded.error().detail);
+      return fail(std::move(loaded).error());
+    }
     key = *loaded;
     return 1;
   });

@@ -52,6 +52,7 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   for (const auto& signer : config.signers) client.signers.push_back({signer.id, signer.host, signer.port, signer.identity});
   client.tls = std::move(*tls);
   client.deadline = config.deadline;
+  client.thread_at_fork = config.thread_at_fork;
   client.log = [log = state->log](int level, std::string_view text) { log->write(level_of(level), text); };
   state->client = std::make_shared<net::SignClient>(std::move(client));
   return std::shared_ptr<Engine>(new Engine(std::move(state)));

@@ -22,7 +22,8 @@ Result<Key*, Problem> Key::load(Context& context, ByteView der) {
   if (!file) return problem(Reason::KeyFileInvalid, std::move(file).error());
   auto engine = context.engine();
   if (!engine) return fail(std::move(engine).error());
-  context.check_neighbours();
+  // Daemons close their standard error; the log that provider.json names is where their reader looks.
+  context.check_neighbours(*engine == nullptr ? context.log() : (*engine)->log());
   const std::string id = file->key.brief();
   if (*engine == nullptr) {
     context.log().write_limited(LogLevel::Warning, "not configured",

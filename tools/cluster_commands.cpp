@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "protocol/net/system_rng.h"
 #include "protocol/wire/content.h"
 #include "protocol/wire/online_codec.h"
 #include "provider/key_file.h"
@@ -77,7 +78,7 @@ Bytes sample_handshake() {
   append(content, as_bytes("TLS 1.3, server CertificateVerify"));
   content.push_back(0);
   Bytes hash(32);
-  SystemRng().fill(hash);
+  net::SystemRng().fill(hash);
   append(content, hash);
   return content;
 }

@@ -3,6 +3,7 @@
 
 #include "protocol/net/group_file.h"
 #include "protocol/net/strict_json.h"
+#include "protocol/net/system_rng.h"
 #include "protocol/wire/codec.h"
 #include "signerd/config.h"
 #include "signerd/durable_file.h"
@@ -44,7 +45,7 @@ int init_signer(const InitOptions& options, const Output& out) {
   if (!wire::valid_name(options.cluster)) return out.error("--cluster may hold a-z A-Z 0-9 . _ - only", kUsage);
   if (!net::parse_host_port(options.address)) return out.error("--address must be HOST:PORT", kUsage);
   if (auto problem = make_directory(options.directory); !problem.empty()) return out.error(problem);
-  SystemRng rng;
+  net::SystemRng rng;
   const IdentityKey identity = IdentityKey::generate(rng);
   const Secret<std::array<std::uint8_t, 32>> state_key(rng.make<std::array<std::uint8_t, 32>>());
   net::MemberRecord record;

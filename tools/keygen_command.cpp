@@ -5,6 +5,7 @@
 #include <future>
 
 #include "protocol/net/group_file.h"
+#include "protocol/net/system_rng.h"
 #include "protocol/wire/admin_codec.h"
 #include "protocol/wire/codec.h"
 #include "protocol/wire/keygen_codec.h"
@@ -116,7 +117,7 @@ int keygen(const KeygenOptions& options, const Output& out) {
   auto cluster = connect(options.config, std::chrono::seconds(5));
   if (!cluster) return out.error(cluster.error());
 
-  SystemRng rng;
+  net::SystemRng rng;
   wire::KeygenRequest request{rng.make_id<CeremonyId>(), curve->id(), static_cast<std::uint8_t>(options.threshold),
                               options.name, group->digest(), {}};
   for (const auto& m : group->members) request.members.push_back(m.id);

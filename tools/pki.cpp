@@ -9,7 +9,7 @@
 
 #include <memory>
 
-#include "protocol/base/rng.h"
+#include "protocol/net/system_rng.h"
 #include "signerd/durable_file.h"
 
 namespace quorate::tools {
@@ -82,7 +82,7 @@ void set_subject(X509_NAME* name, const std::string& common) {
 
 bool set_serial_and_dates(X509* certificate, int days) {
   std::array<std::uint8_t, 16> serial{};
-  SystemRng().fill(serial);
+  net::SystemRng().fill(serial);
   serial[0] &= 0x7f;
   const std::unique_ptr<BIGNUM, Call<BN_free>> number(BN_bin2bn(serial.data(), serial.size(), nullptr));
   return BN_to_ASN1_INTEGER(number.get(), X509_get_serialNumber(certificate)) != nullptr &&

@@ -194,5 +194,20 @@ TEST_F(TlsAsync, pauses_the_job_and_serves_others_meanwhile) {
   EXPECT_EQ(most_paused, kConnections) << "all of them wait at once in one thread";
 }
 
+/// HAProxy deletes from its poll set what the connection still has, and aborts if it never saw it.
+struct TlsPromptAsync : Tls {
+  TlsPromptAsync() : Tls("prompt") {}
+};
+TEST_F(TlsPromptAsync, a_job_that_never_paused_leaves_no_descriptor_behind) {
+  if (ASYNC_is_capable() == 0) return;
+  const SslCtx server = server_ctx(library_, cert_.get(), loaded_.get()), client = client_ctx(cert_.get());
+  SSL_CTX_set_mode(server.get(), SSL_MODE_ASYNC);
+  Pair pair = connect(client.get(), server.get());
+  EXPECT_TRUE(handshake(pair)) << testing::PrintToString(drain_errors());
+  std::size_t count = 99;
+  EXPECT_EQ(SSL_get_all_async_fds(pair.server.get(), nullptr, &count), 1);
+  EXPECT_EQ(count, 0u);
+}
+
 }  // namespace
 }  // namespace quorate::test
