@@ -221,8 +221,9 @@ class Behaviour:
                     os.kill(pid, signal.SIGSTOP)
                 try:
                     waiting = [self.half_handshake(server) for _ in range(40)]
-                    # Of each: the connection, the descriptor that HAProxy watches, and ours to wake it with.
-                    eventually(lambda: len(os.listdir(f'/proc/{worker}/fd')) >= before + 3 * len(waiting),
+                    # Of each: the connection, the descriptor that HAProxy watches, and ours to wake it with. A few
+                    # of those counted before may have been about to close.
+                    eventually(lambda: len(os.listdir(f'/proc/{worker}/fd')) >= before + 3 * len(waiting) - 10,
                                'all handshakes wait at once', 5)
                     for connection in waiting:
                         connection.close()

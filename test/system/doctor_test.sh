@@ -48,10 +48,13 @@ if ! "$root/tools/quickstart" --keep --dir "$dir/cluster" --build "$build" --bas
   exit 1
 fi
 cluster="$dir/cluster"
-# The signer that quickstart stopped is back, and its quorums start from nothing.
+# The signer that quickstart stopped is back: the others have to link to it, and then its quorums start from nothing.
+steady=0
 for _ in $(seq 240); do
   "$quorate" doctor --config "$cluster/frontend/provider.json" > "$dir/out" 2>&1
-  grep -q '^ok *key-pools' "$dir/out" && break
+  steady=$((steady + 1))
+  if grep -qE '^(warning|problem) *(signer|key)-' "$dir/out" || ! grep -q '^ok *key-pools' "$dir/out"; then steady=0; fi
+  [ "$steady" -ge 3 ] && break
   sleep 0.25
 done
 

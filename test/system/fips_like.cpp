@@ -23,7 +23,8 @@ Inner* inner = nullptr;
 
 const OSSL_ALGORITHM* query(void*, int operation, int* no_cache) {
   *no_cache = 0;
-  if (operation == OSSL_OP_ENCODER || operation == OSSL_OP_DECODER || operation == OSSL_OP_STORE) return nullptr;
+  if (operation == OSSL_OP_ENCODER || operation == OSSL_OP_DECODER || operation == OSSL_OP_STORE)
+    return nullptr;
   auto& list = inner->algorithms[operation];
   if (!list.empty()) return list.data();
   int ignored = 0;
@@ -63,8 +64,10 @@ const OSSL_DISPATCH kFunctions[] = {
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) int OSSL_provider_init(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*,
-                                                                         const OSSL_DISPATCH** out, void** context) {
+extern "C" __attribute__((visibility("default"))) int OSSL_provider_init(const OSSL_CORE_HANDLE*,
+                                                                         const OSSL_DISPATCH*,
+                                                                         const OSSL_DISPATCH** out,
+                                                                         void** context) {
   if (inner == nullptr) {  // kept until the process ends
     auto* made = new Inner;
     made->library = OSSL_LIB_CTX_new();
