@@ -31,10 +31,12 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
     std::string text;
     ordered_json signers = ordered_json::array();
     std::set<PartyId> up;
+    bool meshed = true;
     if (!replies && wait_s == 0) out.progress("nobody answered: " + replies.error().what());
     if (replies) {
       for (const auto& reply : *replies) {
         up.insert(reply.signer);
+        meshed = meshed && reply.linked.size() + 1 >= cluster->config.signers.size();
         text += "signer " + std::to_string(reply.signer) + ": up, linked to " +
                 (reply.linked.empty() ? "nobody" : to_string(reply.linked)) + "\n";
         ordered_json keys = ordered_json::array();
@@ -60,7 +62,7 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
         text += "signer " + std::to_string(s.id) + ": DOWN (" + s.host + ":" + std::to_string(s.port) + ")\n";
         signers.push_back({{"id", s.id}, {"up", false}});
       }
-    const bool full = up.size() == cluster->config.signers.size() && !pools.empty() &&
+    const bool full = up.size() == cluster->config.signers.size() && meshed && !pools.empty() &&
                       std::all_of(pools.begin(), pools.end(), [](const auto& p) { return p.second.first == p.second.second; });
     if (full || wait_s == 0 || std::chrono::steady_clock::now() >= until) {
       if (!text.empty()) text.pop_back();
@@ -134,7 +136,7 @@ void add_cluster_commands(CLI::App& app, const Output& out, int& code) {
   auto wait = std::make_shared<int>(0);
   auto* show = app.add_subcommand("status", "who is up, and how full the pools are");
   show->add_option("--config", *config, "provider.json")->required();
-  show->add_option("--wait", *wait, "seconds to wait until all signers are up, there is a key, and all pools are full")->capture_default_str();
+  show->add_option("--wait", *wait, "seconds to wait until all signers are up and linked, there is a key, and all pools are full")->capture_default_str();
   show->callback([config, wait, &out, &code] { code = status(*config, *wait, out); });
 
   auto sign_options = std::make_shared<SignOptions>();

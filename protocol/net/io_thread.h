@@ -24,10 +24,10 @@ class IoThread {
   [[nodiscard]] bool is_current() const { return joinable_ && pthread_equal(id_, pthread_self()) != 0; }
 
   /// While the returned object lives, a process that is forked from this one gets a spare thread at once, in
-  /// a fork handler: later, under RLIMIT_NPROC and another user, it could start none. The spare waits and does
-  /// nothing else: no connection is made, no lock is held. None is started in the child of a process that has
-  /// any other thread but waiting spares, because what such a thread held when it was cut off is not known;
-  /// so a CGI or popen child of a server that has signed starts nothing.
+  /// a fork handler: later, under RLIMIT_NPROC and another user, it could start none. The spare waits and
+  /// does nothing else: no connection is made, no lock is held. None is started in the child of a process
+  /// that has any other thread but waiting spares, because what such a thread held when it was cut off is not
+  /// known; so a CGI or popen child of a server that has signed starts nothing.
   [[nodiscard]] static std::shared_ptr<void> spare_in_children();
 
  private:

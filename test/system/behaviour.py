@@ -302,6 +302,42 @@ class Behaviour:
         finally:
             server.stop()
 
+    def tools(self, certificates):
+        """openssl's own commands: what is a handshake message or an allowed certificate is signed, all else refused."""
+        home = self.site.top / f'tools-{certificates}'
+        home.mkdir()
+        conf = self.matrix.openssl_cnf('default first', self.site.provider_json)
+        env, ours = {**PLAIN, 'OPENSSL_CONF': str(conf)}, self.site.identities['P-256']
+
+        def refused(reason, *command):
+            text = run('openssl', *command, env=env, check=False)
+            expect(reason in text, f"openssl {' '.join(map(str, command[:3]))}: no {reason} in {text[-600:]}")
+
+        message = home / 'message'
+        message.write_bytes(b' ' * 64 + b'TLS 1.3, server CertificateVerify\0' + os.urandom(32))
+        (home / 'text').write_text('not a handshake')
+        (home / 'digest').write_bytes(os.urandom(32))
+        public = home / 'public.pem'
+        run('openssl', 'pkey', '-in', ours.key, '-pubout', '-out', public, env=env)
+        for command in (('dgst', '-sha256', '-sign', ours.key, '-out', home / 'signature', message),
+                        ('pkeyutl', '-sign', '-rawin', '-digest', 'sha256', '-inkey', ours.key, '-in', message, '-out', home / 'signature')):
+            run('openssl', *command, env=env)
+            for where in (env, PLAIN):  # by our own module's way and by the default provider alone
+                text = run('openssl', 'dgst', '-sha256', '-verify', public, '-signature', home / 'signature', message, env=where)
+                expect('Verified OK' in text, text)
+        refused('ContentRefused', 'dgst', '-sha256', '-sign', ours.key, '-out', home / 'x', home / 'text')
+        refused('BareDigestRefused', 'pkeyutl', '-sign', '-inkey', ours.key, '-in', home / 'digest', '-out', home / 'x')
+        refused('ContentRefused', 'cms', '-sign', '-signer', ours.chain, '-inkey', ours.key, '-in', home / 'text', '-out', home / 'x')
+        refused('PolicyDenied', 'req', '-new', '-key', ours.key, '-subj', '/CN=x', '-out', home / 'x')
+        issue = (('req', '-x509', '-new', '-key', ours.key, '-subj', '/CN=ca', '-days', '2', '-out', home / 'ca.crt'),
+                 ('x509', '-req', '-in', self.site.dir / 'rsa/web.csr', '-CA', home / 'ca.crt', '-CAkey', ours.key, '-CAcreateserial',
+                  '-days', '1', '-out', home / 'issued.crt'))
+        if not certificates:
+            return refused('PolicyDenied', *issue[0])
+        for command in issue:
+            run('openssl', *command, env=env)
+        return run('openssl', 'verify', '-CAfile', home / 'ca.crt', home / 'ca.crt', home / 'issued.crt')
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -322,7 +358,7 @@ def main():
         site.identities['local-web'] = site.make_local('local-web', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256')
 
     def allow_clients():
-        site.allow(['tls13-client-certificate-verify', 'tls12-client-certificate-verify'])
+        site.allow(['tls13-client-certificate-verify', 'tls12-client-certificate-verify', 'x509-tbs-certificate'])
         here.client_keys(True)
 
     tests = (
@@ -344,8 +380,10 @@ def main():
         ('a CGI child of Apache prefork starts nothing, io_thread at-fork',
          lambda: here.child_starts_nothing(ApacheCgi, '/cgi/child', 'at-fork')),
         ("nginx's error log has QuorumInsufficient and the count of signers", here.errors_reach_the_log),
+        ('openssl dgst, pkeyutl, cms, req, x509: signed or refused by name', lambda: here.tools(False)),
         ('curl --cert with a threshold key is refused by the default policy', lambda: here.client_keys(False)),
         ('curl --cert with a threshold key works when the policy allows it', allow_clients),
+        ('openssl req -x509 and x509 -req work when the policy allows them', lambda: here.tools(True)),
     )
     try:
         if tap.run('a cluster with its keys and certificates', cluster):

@@ -27,8 +27,8 @@ long threads() {
   return stat("/proc/self/task", &info) == 0 ? static_cast<long>(info.st_nlink) - 2 : -1;
 }
 
-/// Conditions that are to hold in a child, whose assertions nobody would see: its exit status is the number of
-/// the first that did not. What a child of its own returned counts tenfold.
+/// Conditions that are to hold in a child, whose assertions nobody would see: its exit status is the number
+/// of the first that did not. What a child of its own returned counts tenfold.
 class Steps {
  public:
   bool operator()(bool condition) {
@@ -104,13 +104,13 @@ TEST(IoThread, a_spare_serves_where_no_thread_can_be_had) {
               const auto asked = IoThread::spare_in_children();
               holds(threads() == 1);
               holds.of_child(in_child([](Steps& worker) {
-                      worker(threads() == 2);
-                      worker(confine());
-                      IoThread first, second;
-                      worker(signals_taken(first) == 0);
-                      worker(signals_taken(second) == -EAGAIN);  // the one spare is gone
-                      worker(threads() == 1);
-                    }));
+                worker(threads() == 2);
+                worker(confine());
+                IoThread first, second;
+                worker(signals_taken(first) == 0);
+                worker(signals_taken(second) == -EAGAIN);  // the one spare is gone
+                worker(threads() == 1);
+              }));
             }),
             0);
 }
@@ -119,9 +119,9 @@ TEST(IoThread, a_daemon_that_forks_twice_has_a_spare_in_both) {
   EXPECT_EQ(in_child([](Steps& holds) {
               const auto asked = IoThread::spare_in_children();
               holds.of_child(in_child([](Steps& daemon) {
-                      daemon(threads() == 2);
-                      daemon.of_child(in_child([](Steps& worker) { worker(threads() == 2); }));
-                    }));
+                daemon(threads() == 2);
+                daemon.of_child(in_child([](Steps& worker) { worker(threads() == 2); }));
+              }));
             }),
             0);
 }
@@ -157,24 +157,25 @@ TEST(IoThread, a_client_signs_through_it_and_its_own_children_start_nothing) {
   const auto signs = [&](SignClient& client) {
     const Bytes content(40, 7);
     constexpr auto kDigest = wire::DigestAlgorithm::Sha256;
-    auto signature = client.sign(signers.key().id, wire::Context::Tls13ServerCertificateVerify, kDigest, content);
+    auto signature =
+        client.sign(signers.key().id, wire::Context::Tls13ServerCertificateVerify, kDigest, content);
     return signature && verifies(signers.key(), kDigest, content, signature->r, signature->s);
   };
   EXPECT_EQ(in_child([&](Steps& holds) {
               SignClient client(config);
               client.add_key(signers.key());
               holds.of_child(in_child([&](Steps& worker) {
-                      worker(confine());
-                      worker(!client.inline_io());
-                      worker(signs(client));
-                      worker(threads() == 2);
-                    }));
+                worker(confine());
+                worker(!client.inline_io());
+                worker(signs(client));
+                worker(threads() == 2);
+              }));
               holds.of_child(in_child([&](Steps& worker) {
-                      worker(signs(client));
-                      worker(threads() == 2);
-                      worker.of_child(in_child([](Steps& cgi) { cgi(threads() == 1); }));
-                      worker(signs(client));
-                    }));
+                worker(signs(client));
+                worker(threads() == 2);
+                worker.of_child(in_child([](Steps& cgi) { cgi(threads() == 1); }));
+                worker(signs(client));
+              }));
             }),
             0);
 }
