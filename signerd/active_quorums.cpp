@@ -1,6 +1,7 @@
 #include "signerd/active_quorums.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace quorate::signerd {
 
@@ -37,15 +38,14 @@ bool at_most(std::size_t n, std::size_t k, std::size_t limit) {
   return true;
 }
 
-}  // namespace
-
-std::vector<Quorum> active_quorums(const std::vector<PartyId>& members, std::size_t threshold, std::size_t survive) {
-  constexpr std::size_t kAll = 20;
-  if (at_most(members.size(), threshold, kAll)) return subsets(members, threshold);
+/// Nothing if it would exceed kMaxActiveQuorums.
+std::optional<std::vector<Quorum>> covering_family(const std::vector<PartyId>& members, std::size_t threshold,
+                                                   std::size_t survive) {
   std::vector<Quorum> family;
   std::vector<std::size_t> load(kMaxParties + 1, 0);
   for (const auto& lost : subsets(members, survive)) {
     if (std::any_of(family.begin(), family.end(), [&](const auto& q) { return disjoint(q, lost); })) continue;
+    if (family.size() == kMaxActiveQuorums) return std::nullopt;
     // The least loaded signers that are left, so that the work is spread.
     std::vector<PartyId> rest;
     for (auto id : members)
@@ -57,6 +57,15 @@ std::vector<Quorum> active_quorums(const std::vector<PartyId>& members, std::siz
     family.push_back(std::move(quorum));
   }
   return family;
+}
+
+}  // namespace
+
+std::vector<Quorum> active_quorums(const std::vector<PartyId>& members, std::size_t threshold, std::size_t survive) {
+  constexpr std::size_t kAll = 20;
+  if (at_most(members.size(), threshold, kAll)) return subsets(members, threshold);
+  for (;; --survive)  // a single quorum survives the loss of none
+    if (auto family = covering_family(members, threshold, survive)) return std::move(*family);
 }
 
 }  // namespace quorate::signerd

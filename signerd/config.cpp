@@ -58,6 +58,7 @@ void read_pool(const StrictObject& root, Config& config) {
   config.pool.target = static_cast<std::uint32_t>(pool->integer_or("target", 1, 100'000, config.pool.target));
   config.pool.max_age = std::chrono::seconds(pool->integer_or("max_age_s", 10, 86'400, 3600));
   config.pool.lease_time = std::chrono::milliseconds(pool->integer_or("lease_ms", 100, 60'000, 2000));
+  config.pool.survive = static_cast<std::uint32_t>(pool->integer_or("survive", 0, kMaxParties - 1, config.pool.survive));
   if (config.pool.target < config.pool.min) pool->reject("target", "is below min");
 }
 

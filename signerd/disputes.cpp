@@ -4,6 +4,7 @@
 #include <chrono>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "protocol/net/strict_json.h"
 #include "signerd/durable_file.h"
@@ -44,8 +45,20 @@ Result<Disputes, std::string> Disputes::open(std::filesystem::path file) {
 
 Result<void, std::string> Disputes::add(Entry entry) {
   for (const auto& known : entries_)
-    if (known.epoch == entry.epoch && known.members == entry.members && known.whole == entry.whole) return {};
+    if (known.epoch == entry.epoch && known.members == entry.members && known.whole == entry.whole) return write();
+  const bool whole = entry.whole;
   entries_.push_back(std::move(entry));
+  const bool others = std::exchange(unwritten_, true);
+  auto written = write();
+  if (!written && !whole) {  // so that the next attempt writes again
+    entries_.pop_back();
+    unwritten_ = others;
+  }
+  return written;
+}
+
+Result<void, std::string> Disputes::write() {
+  if (!unwritten_) return {};
   nlohmann::ordered_json out{{"disputes", nlohmann::ordered_json::array()}};
   for (const auto& e : entries_)
     out["disputes"].push_back({{"time", e.time},
@@ -55,7 +68,7 @@ Result<void, std::string> Disputes::add(Entry entry) {
                                {"fault", e.fault},
                                {"detail", e.detail}});
   auto written = write_durably(file_, as_bytes(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"), 0600);
-  if (!written) entries_.pop_back();  // so that the next attempt writes again
+  if (written) unwritten_ = false;
   return written;
 }
 

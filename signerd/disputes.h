@@ -15,9 +15,13 @@ class Disputes {
   /// A missing file is an empty list; a damaged one is an error.
   static Result<Disputes, std::string> open(std::filesystem::path file);
 
-  /// Durable when it returns.
+  /// Durable when it returns; a pair that cannot be written is not taken for known.
   Result<void, std::string> add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why);
+  /// Blocks the quorum in any case. An error: it is not durable before write() succeeds.
   Result<void, std::string> add_quorum(const EpochId& epoch, const Quorum& quorum, const Abort& why);
+  /// Writes what is not durable yet, if there is anything.
+  Result<void, std::string> write();
+  [[nodiscard]] bool unwritten() const { return unwritten_; }
 
   [[nodiscard]] bool pair_blocked(const EpochId& epoch, PartyId a, PartyId b) const;
   /// The quorum itself, or a pair within it.
@@ -36,6 +40,7 @@ class Disputes {
 
   std::filesystem::path file_;
   std::vector<Entry> entries_;
+  bool unwritten_ = false;
 };
 
 /// UTC, "2026-11-22T14:30:00.123Z".

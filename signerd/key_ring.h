@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -20,7 +21,7 @@ struct ActiveKey {
     std::vector<PartyId> members;
     for (const auto& member : share->info.members) members.push_back(member.id);
     const std::size_t t = share->info.threshold;
-    for (auto& quorum : active_quorums(members, t, default_survive(members.size(), t)))
+    for (auto& quorum : active_quorums(members, t, std::min<std::size_t>(limits.survive, members.size() - t)))
       if (std::binary_search(quorum.begin(), quorum.end(), share->me)) quorums.push_back(std::move(quorum));
   }
   [[nodiscard]] const PublicKeyInfo& info() const { return share->info; }

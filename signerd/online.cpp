@@ -1,5 +1,6 @@
 #include "signerd/online.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "protocol/tecdsa/message.h"
@@ -16,8 +17,12 @@ using wire::MessageType;
 namespace {
 
 constexpr std::size_t kRecentPartials = 16 * 1024;
-/// Twice the longest deadline of a request: a fail-over within it gets the same partial again.
-constexpr std::chrono::milliseconds kRecentTime{2000};
+constexpr std::uint32_t kLeastRecentTime = 2'000, kLongestDeadline = 60'000;
+
+/// SPEC 6.2: twice the request's deadline, so that a fail-over within it gets the same partial again.
+std::chrono::milliseconds recent_time(const wire::SignRequest& request) {
+  return std::chrono::milliseconds(std::max(kLeastRecentTime, 2 * std::min(request.deadline_ms, kLongestDeadline)));
+}
 
 Failure<SignError> refuse(SignErrorCode code, std::string reason) { return fail(SignError{code, std::move(reason)}); }
 
@@ -41,7 +46,7 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       policy_(policy),
       audit_(audit),
       linked_(std::move(linked)),
-      recent_(kRecentPartials, kRecentTime) {}
+      recent_(kRecentPartials) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                              Clock::time_point now) {
@@ -152,7 +157,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     consumed_ = true;
     answer = RecentPartials::Answer{taken->presignature.r, {}, taken->presignature.record};
     answer->s = partial_sign(std::move(taken->presignature), m);
-    recent_.remember(request.presignature, fingerprint, *answer, now);
+    recent_.remember(request.presignature, fingerprint, *answer, now, recent_time(request));
   }
   repeated ? ++counters_.repeated : ++counters_.signed_;
   audit(repeated ? "repeated" : "signed", "");

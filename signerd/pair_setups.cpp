@@ -14,6 +14,8 @@ using wire::MessageType;
 namespace {
 /// At most one set-up a pair and epoch in this time: each costs tens of milliseconds.
 constexpr std::chrono::milliseconds kSetupInterval{1000};
+/// The longest pause of an opener whose peer refuses, as one does that has no such key yet.
+constexpr std::chrono::milliseconds kLongestWait{30'000};
 constexpr std::chrono::seconds kSetupTimeout{20};
 }  // namespace
 
@@ -21,9 +23,8 @@ PairSetups::PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Dispute
                        MeshView mesh)
     : me_(me), keys_(keys), sessions_(sessions), disputes_(disputes), log_(log), mesh_(std::move(mesh)) {}
 
-void PairSetups::peer_up(PartyId peer, bool new_process) {
+void PairSetups::peer_up(PartyId peer, bool new_process, Clock::time_point now) {
   if (new_process) {
-    std::erase_if(not_before_, [&](const auto& item) { return item.first.peer == peer; });
     std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
     std::erase_if(announced_, [&](const auto& item) {
       return std::get<1>(item.first) == peer || std::get<2>(item.first) == peer;
@@ -32,7 +33,7 @@ void PairSetups::peer_up(PartyId peer, bool new_process) {
   for (const auto& [pair, state] : states_)
     mesh_.send({MessageType::SetupReady, {}, me_, peer, wire::encode(wire::SetupReady{pair.epoch, pair.peer, state->id})});
   // A link that was lost may have cut a set-up in two: both sides make a new one.
-  for (auto& [epoch, key] : keys_.all()) open(*key, peer, Clock::now());
+  for (auto& [epoch, key] : keys_.all()) open(*key, peer, now);
 }
 
 void PairSetups::peer_down(PartyId peer) {
@@ -41,7 +42,12 @@ void PairSetups::peer_down(PartyId peer) {
 
 void PairSetups::key_added(const EpochId& epoch) {
   auto* key = keys_.by_epoch(epoch);
-  for (const auto& member : key->info().members) open(*key, member.id, Clock::now());
+  for (const auto& member : key->info().members) {
+    open(*key, member.id, Clock::now());
+    // Whoever opens may have been refused so far: now it is worth asking again.
+    if (member.id < me_)
+      mesh_.send({MessageType::SetupReady, {}, me_, member.id, wire::encode(wire::SetupReady{epoch, member.id, {}})});
+  }
 }
 
 void PairSetups::tick(Clock::time_point now) {
@@ -55,9 +61,9 @@ void PairSetups::open(ActiveKey& key, PartyId peer, Clock::time_point now) {
   const Pair pair{epoch, peer};
   if (peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
   if (running_.contains(pair) || disputes_.pair_blocked(epoch, me_, peer)) return;
-  auto& not_before = not_before_[pair];
-  if (now < not_before) return;
-  not_before = now + kSetupInterval;
+  auto& pace = pace_[pair];
+  if (pace.last && now < *pace.last + std::max(pace.wait, kSetupInterval)) return;
+  pace.last = now;
   net::SystemRng rng;
   run(key, peer, rng.make_id<SessionId>(), std::nullopt);
 }
@@ -67,6 +73,7 @@ void PairSetups::run(ActiveKey& key, PartyId peer, const SessionId& sid, std::op
   running_[{epoch, peer}] = sid;
   SessionHost::Session session;
   session.peers = {peer};
+  session.epoch = epoch;
   session.timeout = kSetupTimeout;
   session.on_end = [this, epoch, peer](SessionHost::Ending ending) { ended(epoch, peer, std::move(ending)); };
   session.on_late_verdict = [this, epoch, peer](const Abort& why) { destroy(epoch, peer, why); };
@@ -88,6 +95,7 @@ void PairSetups::ended(const EpochId& epoch, PartyId peer, SessionHost::Ending e
         static_cast<session::SetupMachine&>(*ending.machine).take_result());
     const SetupId id = state->id;
     states_[{epoch, peer}] = std::move(state);
+    pace_[{epoch, peer}].wait = {};
     log_.info("setup_done", fields);
     announce(epoch, peer, id);
     return;
@@ -120,7 +128,7 @@ void PairSetups::destroy(const EpochId& epoch, PartyId peer, const Abort& why) {
                              " cannot be written down: " + written.error());
   }
   log_.error("dispute", {{"peer", peer}, {"epoch", epoch.brief()}, {"reason", why.what()}});
-  sessions_.abort_with(peer, "dispute with signer " + std::to_string(peer));
+  sessions_.abort_with(peer, epoch, "dispute with signer " + std::to_string(peer));
   announce(epoch, peer, SetupId{});
 }
 
@@ -130,6 +138,7 @@ void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point no
     const auto* key = ready ? keys_.by_epoch(ready->epoch) : nullptr;
     if (key == nullptr || key->info().member(envelope.from) == nullptr || key->info().member(ready->peer) == nullptr)
       return;
+    pace_[{ready->epoch, envelope.from}].wait = {};  // it has this key
     auto& known = announced_[{ready->epoch, envelope.from, ready->peer}];
     if (std::exchange(known, ready->setup) == ready->setup) return;
     if (on_change) on_change();
@@ -154,8 +163,9 @@ void PairSetups::on_open(const wire::Envelope& envelope, Clock::time_point now) 
     return;
   const Pair pair{open->epoch, envelope.from};
   if (sessions_.has(envelope.sid) || disputes_.pair_blocked(open->epoch, me_, envelope.from)) return;
-  if (now < not_before_[pair]) return refuse();
-  not_before_[pair] = now + kSetupInterval / 2;
+  auto& pace = pace_[pair];
+  if (pace.last && now < *pace.last + kSetupInterval / 2) return refuse();
+  pace.last = now;
   if (const auto running = running_.find(pair); running != running_.end())
     sessions_.abort(SessionId(running->second), Abort{Fault::TimedOut, Blame::nobody(), "replaced by a newer set-up"});
   states_.erase(pair);
@@ -167,6 +177,10 @@ void PairSetups::on_abort(const wire::Envelope& envelope) {
   if (!fault) return;
   for (const auto& [pair, sid] : running_) {
     if (pair.peer != envelope.from || sid != envelope.sid) continue;
+    if (*fault == Fault::BadParameters) {
+      auto& pace = pace_[pair];
+      pace.wait = std::clamp(pace.wait * 2, kSetupInterval, kLongestWait);
+    }
     // These two are no verdict on what this signer sent (SPEC 3.5), any other is.
     const bool dispute = *fault != Fault::TimedOut && *fault != Fault::BadParameters;
     return sessions_.abort(SessionId(sid),

@@ -20,13 +20,13 @@ class PairSetups {
  public:
   PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Disputes& disputes, const Log& log, MeshView mesh);
 
-  void peer_up(PartyId peer, bool new_process);
+  void peer_up(PartyId peer, bool new_process, Clock::time_point now);
   void peer_down(PartyId peer);
   /// A key became active: set-ups for it with everyone who is linked.
   void key_added(const EpochId& epoch);
   void on_message(const wire::Envelope& envelope, Clock::time_point now);
-  /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state, ends its
-  /// sessions, and writes the dispute down before this returns (SPEC 3.5).
+  /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state, writes the
+  /// dispute down, and ends the pair's sessions of that epoch, all before this returns (SPEC 3.5).
   void destroy(const EpochId& epoch, PartyId peer, const Abort& why);
   /// Opens set-ups that are missing; call it once a second.
   void tick(Clock::time_point now);
@@ -45,6 +45,12 @@ class PairSetups {
     PartyId peer;
     auto operator<=>(const Pair&) const = default;
   };
+  /// When a set-up of a pair may begin. A new process of the peer does not start it afresh: each set-up costs
+  /// this signer tens of milliseconds, a reconnect costs the peer next to nothing.
+  struct Pace {
+    std::optional<Clock::time_point> last;
+    std::chrono::milliseconds wait{0};            ///< of the opener; doubled with each refusal
+  };
   void open(ActiveKey& key, PartyId peer, Clock::time_point now);
   void run(ActiveKey& key, PartyId peer, const SessionId& sid, std::optional<wire::Envelope> opening);
   void ended(const EpochId& epoch, PartyId peer, SessionHost::Ending ending);
@@ -60,7 +66,7 @@ class PairSetups {
   MeshView mesh_;
   std::map<Pair, std::shared_ptr<const ot::PairState>> states_;
   std::map<Pair, SessionId> running_;
-  std::map<Pair, Clock::time_point> not_before_;              ///< set-ups of a pair are rate-limited
+  std::map<Pair, Pace> pace_;
   std::map<std::tuple<EpochId, PartyId, PartyId>, SetupId> announced_;  ///< epoch, who says it, with whom
 };
 

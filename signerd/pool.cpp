@@ -127,7 +127,34 @@ std::vector<std::pair<Quorum, PresignatureId>> EpochPools::expire(Clock::time_po
 void EpochPools::retire(PartyId leader, const SessionId& sid, const std::vector<std::uint32_t>& indices) {
   const auto batch = batches_.find(sid);
   if (batch == batches_.end() || leader_of(epoch_, batch->second.record->plan().quorum) != leader) return;
-  for (auto index : indices) discard({sid, index});
+  Pool& pool = pools_[batch->second.record->plan().quorum];
+  for (auto index : indices) pool.wasted += discard({sid, index}) ? 1 : 0;
+}
+
+void EpochPools::drop_oldest(const Quorum& quorum, std::uint32_t keep) {
+  const auto found = pools_.find(quorum);
+  if (found == pools_.end() || found->second.depth <= keep) return;
+  std::vector<std::pair<Clock::time_point, SessionId>> by_age;
+  for (const auto& [sid, batch] : batches_)
+    if (batch.record->plan().quorum == quorum) by_age.emplace_back(batch.born, sid);
+  std::sort(by_age.begin(), by_age.end());
+  for (const auto& [born, sid] : by_age) {
+    std::vector<std::uint32_t> indices;
+    for (const auto& [index, item] : batches_.at(sid).left) indices.push_back(index);
+    for (auto index : indices) {
+      if (found->second.depth <= keep) return;
+      found->second.wasted += discard({sid, index}) ? 1 : 0;
+    }
+  }
+}
+
+std::uint32_t EpochPools::wasted(const Quorum& quorum) const {
+  const auto pool = pools_.find(quorum);
+  return pool == pools_.end() ? 0 : pool->second.wasted;
+}
+
+void EpochPools::forget_wasted(const Quorum& quorum) {
+  if (const auto pool = pools_.find(quorum); pool != pools_.end()) pool->second.wasted = 0;
 }
 
 void EpochPools::retire_batch(PartyId leader, const SessionId& sid) {

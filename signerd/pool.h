@@ -18,6 +18,9 @@ struct PoolLimits {
   std::uint32_t target = 64;
   std::chrono::seconds max_age{3600};           ///< older presignatures are discarded
   std::chrono::milliseconds lease_time{2000};
+  /// How many lost signers the active quorums survive, at most N - T. Signers that differ in it keep different
+  /// quorums supplied and refuse each other's batches.
+  std::uint32_t survive = 2;
 };
 
 /// The presignatures of one key epoch that this signer holds, one pool a quorum. This is where single
@@ -51,6 +54,12 @@ class EpochPools {
   void retire(PartyId leader, const SessionId& sid, const std::vector<std::uint32_t>& indices);
   /// The same for a whole batch.
   void retire_batch(PartyId leader, const SessionId& sid);
+  /// Wipes the oldest of a quorum until at most `keep` are left. Safe at any time, like retire(): one that
+  /// somebody still wanted is refused as spent, and no more.
+  void drop_oldest(const Quorum& quorum, std::uint32_t keep);
+  /// How many of a quorum went unused, retired or dropped as the oldest, since the last call of forget_wasted().
+  [[nodiscard]] std::uint32_t wasted(const Quorum& quorum) const;
+  void forget_wasted(const Quorum& quorum);
   /// Forgets everything shared with a peer whose process is a new one.
   std::size_t drop_shared_with(PartyId peer);
 
@@ -78,6 +87,7 @@ class EpochPools {
     std::map<PresignatureId, Lease> leases;
     std::map<std::string, std::size_t> held;    ///< live leases by holder
     std::uint32_t depth = 0;
+    std::uint32_t wasted = 0;
   };
 
   void end_lease(Pool& pool, std::map<PresignatureId, Lease>::iterator lease);

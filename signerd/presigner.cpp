@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 #include <tuple>
 
 #include "protocol/net/system_rng.h"
@@ -22,8 +21,11 @@ constexpr std::chrono::milliseconds kLongestBackOff{30'000};
 constexpr std::chrono::milliseconds kLongestJoinBackOff{1'000};
 /// An empty pool is served with a small batch first, so that the first signatures come soon.
 constexpr std::uint32_t kFirstBatch = 8;
-/// Batches of one leader that a member takes part in at a time.
-constexpr std::size_t kMaxJoined = 8;
+/// Batches of one leader that a member takes part in at a time, whatever it is configured to lead itself.
+constexpr std::size_t kMinJoined = 2;
+/// What a leader waits for at a member that saw half of its last batch go unused.
+constexpr std::chrono::milliseconds kWastePause{100};
+constexpr std::chrono::seconds kWriteInterval{1};
 
 }  // namespace
 
@@ -69,6 +71,7 @@ std::optional<Presigner::Task> Presigner::next_task(Clock::time_point now) const
 }
 
 void Presigner::tick(Clock::time_point now) {
+  retry_writing(now);
   while (leading_.size() < limits_.parallel) {
     const auto task = next_task(now);
     if (!task) return;
@@ -84,7 +87,8 @@ void Presigner::lead(const Task& task) {
   plan.key = key.info().key;
   plan.epoch = task.epoch;
   plan.quorum = task.quorum;
-  plan.batch = key.pools.depth(task.quorum) == 0 ? std::min(kFirstBatch, limits_.batch) : limits_.batch;
+  const std::uint32_t batch = modest_.contains(task) ? std::min(kCommonBatch, limits_.batch) : limits_.batch;
+  plan.batch = key.pools.depth(task.quorum) == 0 ? std::min(kFirstBatch, batch) : batch;
   plan.tree_depth = ot::kTreeDepth;
   plan.batch_number = ++next_number_[task];
   plan.leader_nonce = rng.make_id<Digest>();
@@ -120,6 +124,7 @@ void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
   SessionHost::Session session;
   for (auto id : plan.quorum)
     if (id != me_) session.peers.push_back(id);
+  session.epoch = plan.epoch;
   session.timeout = limits_.timeout;
   session.on_end = [this, task, sid, leading](SessionHost::Ending ending) {
     ended(task, sid, leading, std::move(ending));
@@ -148,7 +153,7 @@ bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId lead
   if (std::find(key.quorums.begin(), key.quorums.end(), plan.quorum) == key.quorums.end()) return false;
   const Task task{plan.epoch, plan.quorum};
   if (disputes_.quorum_blocked(plan.epoch, plan.quorum)) return false;
-  if (key.pools.depth(plan.quorum) + plan.batch > 2 * key.pools.limits().target + ot::kMaxBatch) return false;
+  if (plan.batch > std::max(limits_.batch, kCommonBatch) || wasteful(key, task, now)) return false;
   if (const auto back = back_.find(task); back != back_.end() && now < back->second.until) return false;
   // SPEC 5.0: within the same own set-ups a batch number is never accepted twice, so no sid ever comes back.
   const auto last = accepted_.find(task);
@@ -158,7 +163,15 @@ bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId lead
   std::size_t joined = 0;
   for (const auto& [sid, other] : running_)
     if (!leading_.contains(other) && leader_of(other.epoch, other.quorum) == leader) ++joined;
-  return joined < kMaxJoined;
+  return joined < std::max(limits_.parallel, kMinJoined);
+}
+
+/// A leader that has members work for batches and retires them, or has them grow beyond all measure, does so at
+/// ten a second. One that refills under load is never held up: what it makes is used.
+bool Presigner::wasteful(const ActiveKey& key, const Task& task, Clock::time_point now) const {
+  const auto last = accepted_.find(task);
+  return last != accepted_.end() && last->second.pooled && now < *last->second.pooled + kWastePause &&
+         key.pools.wasted(task.quorum) >= (last->second.batch + 1) / 2;
 }
 
 void Presigner::join(const wire::Envelope& envelope, Clock::time_point now) {
@@ -172,7 +185,10 @@ void Presigner::join(const wire::Envelope& envelope, Clock::time_point now) {
     mesh_.send({MessageType::PresignAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
     return;
   }
-  accepted_[Task{plan->epoch, plan->quorum}] = {own_setups(*plan), plan->batch_number};
+  accepted_[Task{plan->epoch, plan->quorum}] = {own_setups(*plan), plan->batch_number, plan->batch, {}};
+  // What lies here unused beyond that is not at the leader any more: it plans by its own pool.
+  key->pools.forget_wasted(plan->quorum);
+  key->pools.drop_oldest(plan->quorum, 2 * key->pools.limits().target);
   run(*key, *plan, false);
 }
 
@@ -201,6 +217,7 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
     key->pools.add(std::move(batch), now);
     back_.erase(task);
     leading ? ++counters_.batches_led : ++counters_.batches_joined;
+    if (!leading) accepted_[task].pooled = now;
     log_.debug("batch_pooled", {{"quorum", task.quorum}, {"count", count}, {"depth", key->pools.depth(task.quorum)},
                                 {"leading", leading}, {"sid", sid.brief()}});
     if (leading) tick(now);
@@ -213,18 +230,17 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
   log_.warn("batch_failed", {{"quorum", task.quorum}, {"sid", sid.brief()}, {"reason", why.what()}});
   // SPEC 3.5: state is wiped and the dispute is durable before anybody is answered.
   record_verdict(task, why);
-  give_up(task, sid, why);
+  answer_failure(task, sid, why);
 }
 
-/// A pair is put aside with its set-up, a quorum with its other batches, and either is durable on return.
+/// A pair is put aside with its set-up, durable on return; a quorum with its other batches, at once, and durable
+/// before anybody is answered: its faults tell nothing about a secret, so the signer goes on meanwhile.
 void Presigner::record_verdict(const Task& task, const Abort& why) {
   if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
   if (why.blame.kind != Blame::Kind::Quorum) return;
-  if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written) {
-    // As in PairSetups::destroy(): a signer that would forget this over a restart must not go on.
-    throw std::runtime_error("stopping: a dispute of quorum " + to_string(task.quorum) +
-                             " cannot be written down: " + written.error());
-  }
+  if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written)
+    log_.error("dispute_not_written", {{"quorum", task.quorum}, {"reason", written.error()},
+                                       {"action", "the quorum is blocked; written again every second"}});
   log_.error("quorum_blocked", {{"quorum", task.quorum}, {"epoch", task.epoch.brief()}, {"reason", why.what()}});
   std::vector<SessionId> others;
   for (const auto& [sid, other] : running_)
@@ -232,6 +248,20 @@ void Presigner::record_verdict(const Task& task, const Abort& why) {
   for (const auto& sid : others)
     sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(),
                                "quorum " + to_string(task.quorum) + " is in dispute"});
+}
+
+void Presigner::answer_failure(const Task& task, const SessionId& sid, const Abort& why) {
+  if (!disputes_.unwritten()) return give_up(task, sid, why);
+  kept_back_.push_back({task, sid, why});
+}
+
+void Presigner::retry_writing(Clock::time_point now) {
+  if (now < next_write_ || (kept_back_.empty() && !disputes_.unwritten())) return;
+  next_write_ = now + kWriteInterval;
+  if (auto written = disputes_.write(); !written)
+    return log_.error("dispute_not_written", {{"reason", written.error()}, {"answers_kept_back", kept_back_.size()}});
+  log_.warn("dispute_written", {{"answers_kept_back", kept_back_.size()}});
+  for (const auto& notice : std::exchange(kept_back_, {})) give_up(notice.task, notice.sid, notice.why);
 }
 
 /// Only the other end of a dispute is told the fault; everybody else learns no more than that it is over.
@@ -255,6 +285,7 @@ void Presigner::on_abort(const wire::Envelope& envelope) {
   const Task task = running->second;
   if (!std::binary_search(task.quorum.begin(), task.quorum.end(), envelope.from)) return;
   const bool dispute = *fault != Fault::TimedOut && *fault != Fault::BadParameters;
+  if (*fault == Fault::BadParameters && limits_.batch > kCommonBatch && leading_.contains(task)) modest_.insert(task);
   sessions_.abort(envelope.sid,
                   Abort{dispute ? *fault : Fault::TimedOut, dispute ? Blame::pair(me_, envelope.from) : Blame::nobody(),
                         "signer " + std::to_string(envelope.from) + " ended the batch: " + std::string(name(*fault))});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <set>
+
 #include "protocol/tecdsa/presign.h"
 #include "signerd/pair_setups.h"
 
@@ -7,10 +9,16 @@ namespace quorate::signerd {
 
 /// Limits of background presigning; from signerd.json ("presign").
 struct PresignLimits {
+  /// Of a batch that this signer leads; also the greatest that it joins, but those of up to kCommonBatch it
+  /// joins always. So signers with different values get on: a leader that was refused makes smaller ones.
   std::uint32_t batch = 64;
-  std::size_t parallel = 2;                       ///< batches in flight that this signer leads
+  /// Batches in flight that this signer leads; also, but at least 2, those of one leader that it joins. A leader
+  /// with a greater value than its members is refused what is beyond theirs, and comes again later.
+  std::size_t parallel = 2;
   std::chrono::milliseconds timeout{15'000};
 };
+/// The batch that every signer joins.
+inline constexpr std::uint32_t kCommonBatch = 64;
 
 /// Keeps the pools filled (SPEC section 5): starts batches for the quorums that this signer leads,
 /// shallowest pool first, and takes part in those of others. I/O thread only.
@@ -43,6 +51,13 @@ class Presigner {
   struct Accepted {
     std::vector<SetupId> setups;                  ///< this signer's own at that time
     std::uint64_t batch_number = 0;
+    std::uint32_t batch = 0;
+    std::optional<Clock::time_point> pooled;      ///< when it succeeded
+  };
+  struct Notice {
+    Task task;
+    SessionId sid;
+    Abort why;
   };
 
   std::optional<Task> next_task(Clock::time_point now) const;
@@ -50,10 +65,13 @@ class Presigner {
   void lead(const Task& task);
   void join(const wire::Envelope& envelope, Clock::time_point now);
   [[nodiscard]] bool acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) const;
+  [[nodiscard]] bool wasteful(const ActiveKey& key, const Task& task, Clock::time_point now) const;
   [[nodiscard]] std::vector<SetupId> own_setups(const PresignPlan& plan) const;
   void run(ActiveKey& key, const PresignPlan& plan, bool leading);
   void ended(const Task& task, const SessionId& sid, bool leading, SessionHost::Ending ending);
   void record_verdict(const Task& task, const Abort& why);
+  void answer_failure(const Task& task, const SessionId& sid, const Abort& why);
+  void retry_writing(Clock::time_point now);
   void give_up(const Task& task, const SessionId& sid, const Abort& why);
   void back_off(const Task& task, std::chrono::milliseconds longest);
   void on_abort(const wire::Envelope& envelope);
@@ -75,6 +93,9 @@ class Presigner {
   std::map<Task, Back> back_;
   std::map<Task, std::uint64_t> next_number_;
   std::map<Task, Accepted> accepted_;         ///< a quorum has one leader
+  std::set<Task> modest_;                         ///< led by this signer, and a member refused more than kCommonBatch
+  std::vector<Notice> kept_back_;                 ///< not sent before the disputes are durable
+  Clock::time_point next_write_;
 };
 
 }  // namespace quorate::signerd

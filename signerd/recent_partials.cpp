@@ -12,12 +12,22 @@ Digest RecentPartials::fingerprint(CurveId curve, const wire::SignRequest& reque
 }
 
 void RecentPartials::remember(const PresignatureId& id, const Digest& fingerprint, Answer answer,
-                              Clock::time_point now) {
-  while (entries_.size() >= capacity_ && !order_.empty()) {
-    entries_.erase(order_.front());
-    order_.pop_front();
-  }
-  if (entries_.emplace(id, Entry{fingerprint, std::move(answer), now + lifetime_}).second) order_.push_back(id);
+                              Clock::time_point now, std::chrono::milliseconds lifetime) {
+  if (entries_.contains(id)) return;
+  expire(now);
+  if (entries_.size() >= capacity_) erase(PresignatureId(by_age_.begin()->second));
+  const std::uint64_t number = next_number_++;
+  const auto ends = now + lifetime;
+  entries_.emplace(id, Entry{fingerprint, std::move(answer), ends, number});
+  by_age_.emplace(number, id);
+  by_end_.emplace(ends, id);
+}
+
+void RecentPartials::erase(const PresignatureId& id) {
+  const auto entry = entries_.find(id);
+  by_age_.erase(entry->second.number);
+  by_end_.erase({entry->second.ends, id});
+  entries_.erase(entry);
 }
 
 std::optional<RecentPartials::Answer> RecentPartials::find(const PresignatureId& id, const Digest& fingerprint,
@@ -29,12 +39,7 @@ std::optional<RecentPartials::Answer> RecentPartials::find(const PresignatureId&
 }
 
 void RecentPartials::expire(Clock::time_point now) {
-  while (!order_.empty()) {
-    const auto entry = entries_.find(order_.front());
-    if (entry != entries_.end() && now < entry->second.ends) break;
-    if (entry != entries_.end()) entries_.erase(entry);
-    order_.pop_front();
-  }
+  while (!by_end_.empty() && now >= by_end_.begin()->first) erase(PresignatureId(by_end_.begin()->second));
 }
 
 }  // namespace quorate::signerd

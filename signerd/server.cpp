@@ -208,7 +208,7 @@ void Server::peer_up(PartyId peer, const Digest& instance) {
   if (new_process)
     for (auto& [epoch, key] : keys_.all()) dropped += key->pools.drop_shared_with(peer);
   log_.info("peer_up", {{"peer", peer}, {"new_process", new_process}, {"presignatures_dropped", dropped}});
-  setups_->peer_up(peer, new_process);
+  setups_->peer_up(peer, new_process, Clock::now());
   ceremonies_->peer_up(peer);
 }
 

@@ -19,8 +19,8 @@ namespace {
 constexpr std::size_t kEarlyMessages = 32;
 constexpr std::size_t kEarlyBytes = std::size_t{4} << 20;
 constexpr std::chrono::seconds kEarlyTime{5};
-/// Messages of one session that may wait for a worker: every honest peer sends five at most.
-constexpr std::size_t kMaxWaiting = 6 * kMaxParties;
+/// Messages of one session and peer that may wait for a worker: an honest one sends six at most that matter.
+constexpr std::size_t kMaxWaiting = 8;
 /// Background work yields to signing.
 constexpr int kBackgroundNice = 5;
 
@@ -58,7 +58,7 @@ struct SessionHost::Running {
   const std::function<void()> on_late_save;
   const std::function<void(session::Machine&)> on_late_result;
   Session session;                     ///< I/O thread
-  std::size_t waiting = 0;             ///< I/O thread: steps posted and not done
+  std::map<PartyId, std::size_t> waiting;  ///< I/O thread: steps posted and not done, by sender
   const Clock::time_point ends;
   const std::shared_ptr<boost::asio::io_context> work;  ///< outlives the strand wherever this is freed last
   boost::asio::strand<boost::asio::io_context::executor_type> strand;
@@ -90,7 +90,7 @@ bool SessionHost::open(const SessionId& sid, std::shared_ptr<session::Machine> m
   if (sessions_.contains(sid)) return false;
   auto running = std::make_shared<Running>(sid, std::move(machine), std::move(session), work_);
   sessions_.emplace(sid, running);
-  run_step(running, [](session::Machine& m, Rng& rng) { return m.start(rng); });
+  run_step(running, kNobody, [](session::Machine& m, Rng& rng) { return m.start(rng); });
   for (auto& [peer, queue] : early_) {
     std::deque<Early> rest;
     for (auto& early : queue) {
@@ -117,16 +117,17 @@ void SessionHost::deliver(wire::Envelope envelope) {
   }
   auto& running = *found->second;
   const auto& peers = running.session.peers;
-  if (running.waiting >= kMaxWaiting || std::find(peers.begin(), peers.end(), envelope.from) == peers.end()) return;
-  run_step(found->second, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) {
+  const PartyId from = envelope.from;
+  if (std::find(peers.begin(), peers.end(), from) == peers.end() || running.waiting[from] >= kMaxWaiting) return;
+  run_step(found->second, from, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) {
     return m.on_message(envelope, rng);
   });
 }
 
-void SessionHost::run_step(const std::shared_ptr<Running>& running,
+void SessionHost::run_step(const std::shared_ptr<Running>& running, PartyId from,
                            std::function<session::Step(session::Machine&, Rng&)> what) {
-  ++running->waiting;
-  boost::asio::post(running->strand, [this, running, alive = alive_, what = std::move(what)] {
+  ++running->waiting[from];
+  boost::asio::post(running->strand, [this, running, from, alive = alive_, what = std::move(what)] {
     if (running->cancelled || running->finished) return;
     net::SystemRng rng;
     session::Step step;
@@ -145,8 +146,8 @@ void SessionHost::run_step(const std::shared_ptr<Running>& running,
       }
     }
     running->finished = step.done || step.abort;
-    boost::asio::post(io_, [this, running, alive, step = std::move(step), saved]() mutable {
-      if (*alive) step_done(running, std::move(step), saved);
+    boost::asio::post(io_, [this, running, from, alive, step = std::move(step), saved]() mutable {
+      if (*alive) step_done(running, from, std::move(step), saved);
     });
   });
 }
@@ -161,8 +162,8 @@ void SessionHost::step_done_late(const Running& running, const session::Step& st
   }
 }
 
-void SessionHost::step_done(const std::shared_ptr<Running>& running, session::Step step, bool saved) {
-  --running->waiting;
+void SessionHost::step_done(const std::shared_ptr<Running>& running, PartyId from, session::Step step, bool saved) {
+  --running->waiting[from];
   if (running->over) return step_done_late(*running, step, saved);
   // A fault comes first: nothing is answered before its owner has written it down.
   if (step.abort) return end(running, std::move(step.abort));
@@ -196,6 +197,16 @@ void SessionHost::abort_with(PartyId peer, const std::string& why) {
       hit.push_back(running);
   for (const auto& running : hit) end(running, Abort{Fault::TimedOut, Blame::nobody(), why});
   early_.erase(peer);
+}
+
+void SessionHost::abort_with(PartyId peer, const EpochId& epoch, const std::string& why) {
+  std::vector<std::shared_ptr<Running>> hit;
+  for (const auto& [sid, running] : sessions_) {
+    const auto& peers = running->session.peers;
+    if (running->session.epoch == epoch && std::find(peers.begin(), peers.end(), peer) != peers.end())
+      hit.push_back(running);
+  }
+  for (const auto& running : hit) end(running, Abort{Fault::TimedOut, Blame::nobody(), why});
 }
 
 void SessionHost::tick(Clock::time_point now) {

@@ -23,6 +23,7 @@ class SessionHost {
   };
   struct Session {
     std::vector<PartyId> peers;
+    EpochId epoch;                              ///< whose key it works for; zero in key generation
     std::chrono::milliseconds timeout{15'000};
     std::function<void(Ending)> on_end;
     /// Called on the worker when a step says persist, before its messages go out.
@@ -55,6 +56,8 @@ class SessionHost {
   void abort(const SessionId& sid, Abort why);
   /// Ends all sessions that need this peer.
   void abort_with(PartyId peer, const std::string& why);
+  /// Ends those of one epoch only.
+  void abort_with(PartyId peer, const EpochId& epoch, const std::string& why);
   /// Ends sessions past their time. Call it a few times a second.
   void tick(Clock::time_point now);
 
@@ -64,8 +67,10 @@ class SessionHost {
     wire::Envelope envelope;
     Clock::time_point since;
   };
-  void run_step(const std::shared_ptr<Running>& running, std::function<session::Step(session::Machine&, Rng&)> what);
-  void step_done(const std::shared_ptr<Running>& running, session::Step step, bool saved);
+  /// `from`: whose message it is; kNobody for the start.
+  void run_step(const std::shared_ptr<Running>& running, PartyId from,
+                std::function<session::Step(session::Machine&, Rng&)> what);
+  void step_done(const std::shared_ptr<Running>& running, PartyId from, session::Step step, bool saved);
   static void step_done_late(const Running& running, const session::Step& step, bool saved);
   void end(const std::shared_ptr<Running>& running, std::optional<Abort> abort);
 

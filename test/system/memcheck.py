@@ -44,8 +44,9 @@ class Checked:
     def __init__(self, site, tool, module):
         self.site, self.tool, self.module, self.number = site, tool, module, 0
 
-    def server(self, kind, preload=''):
+    def server(self, kind, plant=False):
         checker, tool = self, self.tool
+        preloaded = self.site.build / 'test/system/preloaded.so'
         self.number += 1
         home = self.site.top / f'{tool}-{self.number}'
         provider = self.site.new_frontend(f'checked{self.number}', deadline_ms=20000)
@@ -62,11 +63,13 @@ class Checked:
 
             def prepare(self):
                 super().prepare()
-                if preload:
-                    self.env['LD_PRELOAD'] = str(preload)
+                self.home.chmod(0o777)  # where workers under another user write their reports
+                self.env['LD_PRELOAD'] = str(preloaded)
+                if plant:
+                    self.env['PLANT'] = '1'
                 if tool == 'asan':
                     runtime = subprocess.run(['g++', '-print-file-name=libasan.so'], capture_output=True, text=True, check=True)
-                    self.env['LD_PRELOAD'] = f'{runtime.stdout.strip()} {preload}'.strip()
+                    self.env['LD_PRELOAD'] = f'{runtime.stdout.strip()} {preloaded}'
                     self.env['ASAN_OPTIONS'] = f'detect_leaks=1:exitcode=0:log_path={self.home}/check:halt_on_error=0'
 
             def found(self):
@@ -74,9 +77,9 @@ class Checked:
 
         return UnderCheck(checker.site, home, checker.site.port(), conf, checker.site.identities['P-256'])
 
-    def control(self, planted):
+    def control(self):
         """A server with a leak and an error that the test must see."""
-        server = self.server(programs.SServer, planted)
+        server = self.server(programs.SServer, plant=True)
         try:
             server.start()
             handshakes(0)(server)
@@ -149,7 +152,7 @@ def main():
     try:
         site.start()
         checked = Checked(site, options.tool, module)
-        tap.run(f'{options.tool}: what is planted is seen', lambda: checked.control(site.build / 'test/system/planted.so'))
+        tap.run(f'{options.tool}: what is planted is seen', checked.control)
         tap.run(f'{options.tool}: s_server, 10 handshakes', lambda: checked.judge(programs.SServer, handshakes(10)))
         tap.run(f'{options.tool}: s_server -async', lambda: checked.judge(programs.SServerAsync, handshakes(6)))
         tap.run(f'{options.tool}: s_server, signers lost and back', lambda: checked.judge(programs.SServer, refused))

@@ -69,11 +69,13 @@ class Verdicts : public testing::Test {
   void lose_disk() { std::filesystem::remove_all(member().disputes_file.parent_path()); }
   void find_disk() { std::filesystem::create_directories(member().disputes_file.parent_path()); }
   /// A session of the same pair that has nothing to do with the fault; `then` is called when it ends.
-  void open_bystander(std::function<void()> then) {
+  void open_bystander(std::function<void()> then) { open_bystander(bystander, world.epoch, std::move(then)); }
+  void open_bystander(const SessionId& sid, const EpochId& epoch, std::function<void()> then) {
     SessionHost::Session session;
     session.peers = {leader};
+    session.epoch = epoch;
     session.on_end = [then = std::move(then)](const SessionHost::Ending&) { then(); };
-    ASSERT_TRUE(member().sessions.open(bystander, std::make_shared<ScriptedMachine>(), std::move(session)));
+    ASSERT_TRUE(member().sessions.open(sid, std::make_shared<ScriptedMachine>(), std::move(session)));
   }
 
   World world{3, 2};
@@ -123,13 +125,14 @@ TEST_F(Verdicts, of_a_quorum_outlive_a_peer_that_calls_the_batch_off) {
 
 TEST_F(Verdicts, of_a_setup_outlive_a_lost_link) {
   // Signer 1 opens a new set-up with 2; its second message is broken, and then the link goes.
-  world.at(1).setups.peer_up(2, true);
+  world.later = hours(1);
+  world.at(1).setups.peer_up(2, true, world.now());
   world.settle();
   const auto opened = world.sent_by(1, MessageType::SetupOpen);
   ASSERT_FALSE(opened.empty());
   const auto& open = opened.back();
   auto& second = world.at(2);
-  second.receive(open, Clock::now() + hours(1));
+  second.receive(open, Clock::now() + hours(2));
   finish_steps(second.sessions);
   second.receive({MessageType::SetupRound2, open.sid, 1, 2, kGarbage});
   finish_steps(second.sessions);
@@ -211,13 +214,53 @@ TEST_F(Verdicts, of_a_pair_that_cannot_be_written_stop_the_signer_before_it_answ
   expect_pair_on_disk();
 }
 
-TEST_F(Verdicts, of_a_quorum_that_cannot_be_written_stop_the_signer_before_it_answers) {
-  with_quorum_verdict_under_way();
+TEST_F(Verdicts, of_a_pair_end_no_session_of_another_epoch_and_no_key_generation) {
+  with_pair_verdict_under_way();
+  int ended = 0;
+  std::uint64_t seed = 100;
+  auto other = world.epoch;
+  other.bytes[0] ^= 1;
+  for (const auto& epoch : {other, EpochId{}})
+    open_bystander(sim::SeededRng(++seed).make_id<SessionId>(), epoch, [&] { ++ended; });
+  world.run_io();
+  expect_pair_on_disk();
+  EXPECT_EQ(ended, 0);
+}
+
+TEST_F(Verdicts, of_a_quorum_that_cannot_be_written_block_it_at_once_and_are_answered_when_they_are) {
+  const auto sid = with_quorum_verdict_under_way();
   lose_disk();
   world.sent.clear();
-  EXPECT_THROW(world.run_io(), std::runtime_error);
+  world.run_io();
   EXPECT_TRUE(world.sent.empty());
-  EXPECT_EQ(member().disputes.size(), 0U);
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
+  auto now = Clock::now() + hours(1);
+  member().presigner.tick(now);
+  find_disk();
+  member().presigner.tick(now + std::chrono::milliseconds(999));
+  EXPECT_TRUE(world.sent_by(victim, MessageType::PresignAbort).empty());
+  EXPECT_FALSE(member().written_disputes().quorum_blocked(world.epoch, quorum));
+  world.passes = [&](const wire::Envelope& e) {
+    if (e.type == MessageType::PresignAbort) expect_quorum_on_disk();
+    return false;
+  };
+  member().presigner.tick(now + std::chrono::seconds(1));
+  const auto told = world.sent_by(victim, MessageType::PresignAbort);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0].sid, sid);
+  expect_quorum_on_disk();
+  member().presigner.tick(now + hours(1));
+  EXPECT_EQ(world.sent_by(victim, MessageType::PresignAbort).size(), 1U) << "once";
+}
+
+TEST_F(Verdicts, of_a_pair_stop_the_signer_also_while_one_of_a_quorum_waits_for_the_disk) {
+  with_quorum_verdict_under_way();
+  lose_disk();
+  world.run_io();
+  EXPECT_THROW(member().setups.destroy(world.epoch, leader, {Fault::OtCheck, Blame::pair(victim, leader), ""}),
+               std::runtime_error);
+  EXPECT_FALSE(member().disputes.pair_blocked(world.epoch, leader, victim));
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
 }
 
 TEST_F(Verdicts, that_come_late_and_cannot_be_written_stop_the_signer) {
@@ -228,12 +271,15 @@ TEST_F(Verdicts, that_come_late_and_cannot_be_written_stop_the_signer) {
   EXPECT_EQ(member().disputes.size(), 0U);
 }
 
-TEST_F(Verdicts, of_a_quorum_that_come_late_and_cannot_be_written_stop_the_signer) {
+TEST_F(Verdicts, of_a_quorum_that_come_late_and_cannot_be_written_block_it_and_are_written_later) {
   with_quorum_verdict_under_way();
   member().sessions.tick(Clock::now() + hours(1));
   lose_disk();
-  EXPECT_THROW(world.run_io(), std::runtime_error);
-  EXPECT_EQ(member().disputes.size(), 0U);
+  world.run_io();
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
+  find_disk();
+  member().presigner.tick(Clock::now() + hours(1));
+  expect_quorum_on_disk();
 }
 
 TEST_F(Verdicts, are_no_matter_of_time_or_of_a_batch_that_is_called_off) {
@@ -258,13 +304,14 @@ TEST_F(Verdicts, keep_the_pair_from_every_new_setup_and_batch) {
   world.run_io();
   world.sent.clear();
   world.passes = nullptr;
-  member().setups.peer_up(leader, true);
-  world.at(leader).setups.peer_up(victim, true);
+  world.later = hours(1);
+  member().setups.peer_up(leader, true, world.now());
+  world.at(leader).setups.peer_up(victim, true, world.now());
   world.settle();
   EXPECT_FALSE(member().setups.state(world.epoch, leader));
   EXPECT_TRUE(world.sent_by(victim, MessageType::SetupAnswer).empty());
   EXPECT_TRUE(world.sent_by(victim, MessageType::SetupOpen).empty());
-  world.at(leader).presigner.tick(Clock::now() + hours(1));
+  world.at(leader).presigner.tick(Clock::now() + hours(2));
   world.settle();
   EXPECT_EQ(pools().depth(quorum), 0U);
 }

@@ -178,6 +178,44 @@ TEST_F(SingleUse, after_two_seconds_nothing_is_repeated) {
   EXPECT_FALSE(signed_by(ask(request(0, tls13_content(1)), 1, 1, milliseconds(2000))));
 }
 
+TEST_F(SingleUse, a_request_is_repeated_for_twice_its_deadline_within_bounds) {
+  const std::pair<std::uint32_t, int> times[] = {{0, 2'000}, {1'001, 2'002}, {5'000, 10'000},
+                                                 {60'000, 120'000}, {~std::uint32_t{0}, 120'000}};
+  std::uint32_t index = 0;
+  for (const auto& [deadline, lasts] : times) {
+    auto asked = request(index++, tls13_content(1));
+    asked.deadline_ms = deadline;
+    ASSERT_TRUE(signed_by(ask(asked))) << deadline;
+    auto again = asked;
+    again.deadline_ms = 60'000;  // what a later request says does not count
+    EXPECT_TRUE(signed_by(ask(again, 2, 1, milliseconds(lasts - 1)))) << deadline;
+    EXPECT_FALSE(signed_by(ask(again, 2, 1, milliseconds(lasts)))) << deadline;
+  }
+}
+
+TEST(RecentPartials, are_bounded_the_eldest_goes_first_and_none_outlives_its_time) {
+  RecentPartials recent(3);
+  const auto now = Clock::now();
+  const auto id = [](std::uint32_t index) { return PresignatureId{SessionId{}, index}; };
+  const auto known = [&](std::uint32_t index, int later) {
+    return recent.find(id(index), Digest{}, now + milliseconds(later)).has_value();
+  };
+  const int lasts[] = {60'000, 10, 5'000, 20, 30};
+  recent.remember(id(0), {}, {}, now, milliseconds(lasts[0]));
+  recent.remember(id(1), {}, {}, now, milliseconds(lasts[1]));
+  recent.remember(id(2), {}, {}, now, milliseconds(lasts[2]));
+  recent.expire(now + milliseconds(10));
+  EXPECT_EQ(recent.size(), 2U) << "one that lasts long keeps none that is over";
+  recent.remember(id(3), {}, {}, now + milliseconds(10), milliseconds(lasts[3]));
+  recent.remember(id(4), {}, {}, now + milliseconds(10), milliseconds(lasts[4]));
+  EXPECT_EQ(recent.size(), 3U);
+  EXPECT_FALSE(known(0, 11));
+  for (std::uint32_t index : {2, 3, 4}) EXPECT_TRUE(known(index, 11)) << index;
+  EXPECT_FALSE(known(3, 30));
+  recent.expire(now + milliseconds(100'000));
+  EXPECT_EQ(recent.size(), 0U);
+}
+
 TEST_F(SingleUse, what_is_refused_spends_nothing) {
   expect_refused(request(0, Bytes(32, 1)), SignErrorCode::PolicyDenied);
   expect_refused(request(0, tls13_content(1), Context::Tls13ServerCertificateVerify, DigestAlgorithm::Sha384),

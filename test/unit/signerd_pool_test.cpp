@@ -118,16 +118,44 @@ TEST_F(Pools, a_batch_is_added_once) {
   EXPECT_FALSE(pools.add(std::move(again.at(leader)).value(), now));
 }
 
+TEST_F(Pools, the_oldest_are_dropped_first_and_only_as_many_as_must) {
+  auto pools = filled(leader);
+  PresignedBatch newer;
+  newer.record = std::make_shared<const BatchRecord>(lockstep.plan(), SessionId{}, std::vector<Bytes>{},
+                                                     std::vector<std::vector<Bytes>>{},
+                                                     std::vector<std::vector<Bytes>>{}, std::vector<Row>{});
+  newer.items.resize(2);
+  newer.items[1].index = 1;
+  ASSERT_TRUE(pools.add(std::move(newer), now + seconds(1)));
+  pools.drop_oldest(quorum, 14);
+  EXPECT_EQ(pools.depth(quorum), 14U);
+  EXPECT_EQ(pools.wasted(quorum), 0U);
+  const auto leased = pools.lease("a", quorum, 1, now);
+  ASSERT_EQ(leased, (std::vector<PresignatureId>{{sid, 0}}));
+  pools.drop_oldest(quorum, 3);
+  EXPECT_EQ(pools.depth(quorum), 3U);
+  EXPECT_EQ(pools.available(quorum), 3U) << "the lease of what is dropped ends with it";
+  EXPECT_EQ(pools.wasted(quorum), 11U);
+  EXPECT_FALSE(pools.take({sid, 10}, now));
+  EXPECT_TRUE(pools.take({sid, 11}, now));
+  pools.drop_oldest({1, 3}, 0);
+  EXPECT_EQ(pools.depth(quorum), 2U) << "another quorum's pool is left alone";
+  pools.drop_oldest(quorum, 0);
+  EXPECT_FALSE(pools.take({SessionId{}, 0}, now));
+  pools.forget_wasted(quorum);
+  EXPECT_EQ(pools.wasted(quorum), 0U);
+}
+
 TEST(RecentPartials, repeats_the_same_request_and_refuses_any_other) {
   const Curve& curve = Curve::p256();
-  RecentPartials recent(2, seconds(1));
+  RecentPartials recent(2);
   const auto now = Clock::now();
   wire::SignRequest request;
   request.content = {1, 2, 3};
   request.context = wire::Context::Tls13ServerCertificateVerify;
   request.digest = wire::DigestAlgorithm::Sha256;
   const auto fingerprint = RecentPartials::fingerprint(curve.id(), request);
-  recent.remember(request.presignature, fingerprint, {Scalar(curve, 5), Scalar(curve, 6), {}}, now);
+  recent.remember(request.presignature, fingerprint, {Scalar(curve, 5), Scalar(curve, 6), {}}, now, seconds(1));
   ASSERT_TRUE(recent.find(request.presignature, fingerprint, now));
   EXPECT_EQ(recent.find(request.presignature, fingerprint, now)->s, Scalar(curve, 6));
   EXPECT_FALSE(recent.find(request.presignature, fingerprint, now + seconds(1)));
@@ -142,7 +170,8 @@ TEST(RecentPartials, repeats_the_same_request_and_refuses_any_other) {
   EXPECT_TRUE(differs([](auto& r) { r.key.bytes[0] = 1; }));
   EXPECT_TRUE(differs([](auto& r) { r.epoch.bytes[0] = 1; }));
   EXPECT_TRUE(differs([](auto& r) { r.presignature.index = 1; }));
-  for (std::uint32_t i = 1; i < 100; ++i) recent.remember({{}, i}, fingerprint, {Scalar(curve, 1), Scalar(curve, 1), {}}, now);
+  for (std::uint32_t i = 1; i < 100; ++i)
+    recent.remember({{}, i}, fingerprint, {Scalar(curve, 1), Scalar(curve, 1), {}}, now, seconds(1));
   EXPECT_LE(recent.size(), 2U);
 }
 
@@ -177,15 +206,30 @@ TEST(ActiveQuorums, all_if_there_are_few) {
   EXPECT_EQ(active_quorums({1, 2, 3, 4, 5, 6}, 3, 2).size(), 20U);
 }
 
+TEST(ActiveQuorums, more_losses_need_more_quorums_and_a_status_reply_has_room_for_them) {
+  std::vector<PartyId> members;
+  for (PartyId id = 1; id <= 16; ++id) members.push_back(id);
+  std::size_t before = 0;
+  for (std::size_t survive : {0, 1, 2, 3}) {
+    const auto family = active_quorums(members, 8, survive);
+    EXPECT_GT(family.size(), before) << survive;
+    EXPECT_LE(family.size(), kMaxActiveQuorums);
+    before = family.size();
+  }
+  const auto most = active_quorums(members, 8, 8);
+  EXPECT_GE(most.size(), before);
+  EXPECT_LE(most.size(), kMaxActiveQuorums);
+}
+
 TEST(ActiveQuorums, a_family_survives_every_loss_it_must) {
   for (auto [n, t] : {std::pair<std::size_t, std::size_t>{7, 4}, {10, 5}, {16, 11}, {16, 2}, {16, 14}, {12, 11}}) {
     std::vector<PartyId> members;
     for (std::size_t id = 1; id <= n; ++id) members.push_back(static_cast<PartyId>(id));
-    const auto family = active_quorums(members, t, default_survive(n, t));
+    const auto family = active_quorums(members, t, std::min<std::size_t>(2, n - t));
     EXPECT_LE(family.size(), 120U);
     for (PartyId a : members) {
       for (PartyId b : members) {
-        if (default_survive(n, t) < 2 && a != b) continue;
+        if (n - t < 2 && a != b) continue;
         const bool lives = std::any_of(family.begin(), family.end(), [&](const Quorum& q) {
           return q.size() == t && !std::binary_search(q.begin(), q.end(), a) && !std::binary_search(q.begin(), q.end(), b);
         });

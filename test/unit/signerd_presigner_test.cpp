@@ -1,76 +1,11 @@
 // A member of a quorum against a leader that cheats about plans (SPEC 5.0).
-#include "test/unit/signerd_world.h"
+#include "test/unit/signerd_plans.h"
 
 namespace quorate::signerd {
 namespace {
 
 using std::chrono::hours;
-using std::chrono::milliseconds;
 using wire::MessageType;
-
-/// A dealt key with all set-ups made; then the links fall silent, and the test speaks as the leader.
-class Plans : public testing::Test {
- protected:
-  explicit Plans(std::size_t n = 3, std::size_t t = 3, Quorum q = {1, 2, 3}, PoolLimits limits = {})
-      : world(n, t, limits), quorum(std::move(q)) {}
-  void SetUp() override {
-    world.up = std::set<PartyId>(quorum.begin(), quorum.end());
-    world.set_up();
-    leader = leader_of(world.epoch, quorum);
-    victim = quorum[0] == leader ? quorum[1] : quorum[0];
-    for (std::size_t i = 0; i < quorum.size(); ++i)
-      for (std::size_t j = i + 1; j < quorum.size(); ++j) pairs.emplace_back(quorum[i], quorum[j]);
-    ASSERT_EQ(world.plan(quorum, 1).setups.size(), pairs.size());
-    world.passes = [](const auto&) { return false; };
-    world.sent.clear();
-  }
-  Signer& member() { return world.at(victim); }
-
-  /// Offers a plan to the member at the time `now`: is it joined? Each plan is answered, one way or the
-  /// other.
-  bool joins(const PresignPlan& plan) {
-    world.sent.clear();
-    const auto refused = member().presigner.counters().refused;
-    member().receive(world.start(plan, victim), now);
-    const bool in = member().sessions.has(plan.sid());
-    EXPECT_EQ(member().presigner.counters().refused, refused + (in ? 0 : 1));
-    const auto answers = world.sent_by(victim, MessageType::PresignAbort);
-    EXPECT_EQ(answers.size(), in ? 0U : 1U);
-    if (!answers.empty()) {
-      EXPECT_EQ(answers[0].to, leader);
-      EXPECT_EQ(*wire::decode_abort(answers[0].payload), Fault::BadParameters);
-    }
-    return in;
-  }
-  /// The leader calls a batch off, and time passes until the member is ready for another.
-  void call_off(const PresignPlan& plan) {
-    member().receive(
-        {MessageType::PresignAbort, plan.sid(), leader, victim, wire::encode_abort(Fault::TimedOut)}, now);
-    EXPECT_FALSE(member().sessions.has(plan.sid()));
-    now += hours(1);
-  }
-  bool joins_and_ends(const PresignPlan& plan) {
-    if (!joins(plan)) return false;
-    call_off(plan);
-    return true;
-  }
-  /// Changes the id of one set-up that the member takes part in, or does not.
-  PresignPlan with_other_setup(PresignPlan plan, bool own) const {
-    for (std::size_t i = 0; i < pairs.size(); ++i)
-      if ((pairs[i].first == victim || pairs[i].second == victim) == own) {
-        plan.setups[i].bytes[5] ^= 1;
-        return plan;
-      }
-    ADD_FAILURE() << "no such pair";
-    return plan;
-  }
-
-  World world;
-  Quorum quorum;
-  PartyId leader = kNobody, victim = kNobody;
-  std::vector<std::pair<PartyId, PartyId>> pairs;
-  Clock::time_point now = Clock::now();
-};
 
 TEST_F(Plans, a_plan_is_joined_once) {
   const auto plan = world.plan(quorum, 1);
@@ -125,14 +60,15 @@ TEST_F(Plans, new_own_setups_begin_the_numbers_anew_and_bury_the_old_plans) {
   const auto old = world.plan(quorum, 9);
   ASSERT_TRUE(joins_and_ends(old));
   world.passes = nullptr;
+  world.later = hours(2);
   for (auto id : quorum) {
     if (id == leader) continue;
-    world.at(id).setups.peer_up(leader, true);
-    world.at(leader).setups.peer_up(id, true);
+    world.at(id).setups.peer_up(leader, true, world.now());
+    world.at(leader).setups.peer_up(id, true, world.now());
   }
   for (auto id : quorum)  // as a link that comes up again has it: who is not the leader tells the others
     for (auto peer : quorum)
-      if (id != leader && peer != id) world.at(id).setups.peer_up(peer, false);
+      if (id != leader && peer != id) world.at(id).setups.peer_up(peer, false, world.now());
   world.settle();
   world.passes = [](const auto&) { return false; };
   const auto fresh = world.plan(quorum, 1);
@@ -185,18 +121,6 @@ TEST_F(Plans, after_a_failure_the_next_waits) {
   EXPECT_TRUE(joins(world.plan(quorum, 2))) << "one that came too early has used up its number";
 }
 
-TEST_F(Plans, batches_of_one_leader_at_a_time_are_bounded) {
-  std::vector<PresignPlan> running;
-  for (std::uint64_t number = 1; number <= 8; ++number) {
-    running.push_back(world.plan(quorum, number));
-    ASSERT_TRUE(joins(running.back())) << number;
-  }
-  EXPECT_FALSE(joins(world.plan(quorum, 9)));
-  call_off(running[3]);
-  EXPECT_TRUE(joins(world.plan(quorum, 9))) << "a refused plan has used up its number";
-  EXPECT_FALSE(joins(world.plan(quorum, 10)));
-}
-
 TEST_F(Plans, a_quorum_in_dispute_or_with_a_pair_in_dispute_is_refused) {
   ASSERT_TRUE(member().disputes.add_quorum(world.epoch, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
   EXPECT_TRUE(joins_and_ends(world.plan(quorum, 1))) << "another quorum's dispute";
@@ -228,28 +152,7 @@ TEST_F(Plans, a_session_id_that_is_taken_is_refused_and_moves_no_number) {
   EXPECT_TRUE(joins(world.plan(quorum, 1)));
 }
 
-class PlansOfSmallPools : public Plans {
- protected:
-  PlansOfSmallPools() : Plans(3, 2, {1, 2}, PoolLimits{.min = 1, .target = 1}) {}
-};
-
-TEST_F(PlansOfSmallPools, a_leader_cannot_make_a_member_hoard) {
-  PresignedBatch hoard;
-  hoard.record = std::make_shared<const BatchRecord>(world.plan(quorum, 77), SessionId{},
-                                                     std::vector<Bytes>{}, std::vector<std::vector<Bytes>>{},
-                                                     std::vector<std::vector<Bytes>>{}, std::vector<Row>{});
-  for (std::uint32_t i = 0; i < 200; ++i) {
-    Presignature item;
-    item.index = i;
-    hoard.items.push_back(std::move(item));
-  }
-  ASSERT_TRUE(member().keys.by_epoch(world.epoch)->pools.add(std::move(hoard), now));
-  const std::uint32_t room = 2 * 1 + ot::kMaxBatch - 200;
-  EXPECT_FALSE(joins(world.plan(quorum, 1, room + 1)));
-  EXPECT_TRUE(joins(world.plan(quorum, 1, room)));
-}
-
-TEST_F(PlansOfSmallPools, each_quorum_has_numbers_of_its_own) {
+TEST(PlansOfTwoQuorums, each_quorum_has_numbers_of_its_own) {
   // Quorums of the member with a leader other than itself; it needs two.
   for (std::uint64_t seed = 1; seed < 50; ++seed) {
     World other(3, 2, PoolLimits{}, seed);

@@ -4,6 +4,7 @@
 namespace quorate::signerd {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using wire::MessageType;
@@ -67,12 +68,75 @@ TEST_F(Setups, one_that_comes_too_soon_is_refused_and_leaves_the_first_alone) {
   EXPECT_TRUE(other().sessions.has(again.sid));
 }
 
+TEST_F(Setups, a_peer_that_comes_back_as_a_new_process_again_and_again_gets_no_more_of_them) {
+  const auto now = Clock::now();
+  const auto first = opening(now);
+  other().receive(first, now);
+  for (int i = 1; i < 5; ++i) {
+    auto again = first;
+    again.sid.bytes[0] = static_cast<std::uint8_t>(first.sid.bytes[0] + i);
+    other().setups.peer_up(1, true, now + milliseconds(100 * i));
+    other().receive(again, now + milliseconds(100 * i));
+    EXPECT_FALSE(other().sessions.has(again.sid)) << i;
+  }
+  EXPECT_EQ(world.sent_by(2, MessageType::SetupAbort).size(), 4U) << "an honest one need not wait for a time-out";
+  world.sent.clear();
+  opener().sessions.abort_with(2, "lost the link");
+  for (int i = 0; i < 10; ++i) {
+    opener().setups.peer_up(2, true, now + seconds(10) + milliseconds(99 * i));
+    world.settle();
+    opener().sessions.abort_with(2, "lost the link");
+  }
+  EXPECT_EQ(world.sent_by(1, MessageType::SetupOpen).size(), 1U);
+}
+
+TEST_F(Setups, a_peer_that_refuses_is_asked_ever_less_often_until_it_has_the_key) {
+  auto key = std::move(other().keys.all().extract(world.epoch));
+  auto now = Clock::now();
+  std::vector<int> asked;
+  for (int second = 0; second < 200; ++second) {
+    world.sent.clear();
+    opener().setups.tick(now += seconds(1));
+    world.settle();
+    if (!world.sent_by(1, MessageType::SetupOpen).empty()) asked.push_back(second);
+  }
+  EXPECT_EQ(asked, (std::vector<int>{0, 1, 3, 7, 15, 31, 61, 91, 121, 151, 181}));
+  other().keys.all().insert(std::move(key));
+  other().setups.key_added(world.epoch);
+  world.settle();
+  opener().setups.tick(now += seconds(1));
+  world.settle();
+  EXPECT_TRUE(agreed()) << "who has just got the key is asked at once";
+  expect_no_dispute();
+}
+
+TEST_F(Setups, a_success_forgets_earlier_refusals) {
+  auto now = Clock::now();
+  for (int i = 0; i < 4; ++i) {
+    const auto open = opening(now += hours(1));
+    opener().receive({MessageType::SetupAbort, open.sid, 2, 1, wire::encode_abort(Fault::BadParameters)});
+  }
+  world.passes = [](const auto& e) { return e.type != MessageType::SetupReady; };
+  world.later = hours(24);
+  opener().setups.tick(now += hours(1));
+  world.settle();
+  ASSERT_TRUE(opener().setups.state(world.epoch, 2));
+  world.sent.clear();
+  opener().setups.tick(now + milliseconds(999));
+  world.settle();
+  EXPECT_TRUE(world.sent_by(1, MessageType::SetupOpen).empty());
+  opener().setups.tick(now + milliseconds(1000));
+  world.settle();
+  EXPECT_EQ(world.sent_by(1, MessageType::SetupOpen).size(), 1U);
+}
+
 TEST_F(Setups, one_under_a_session_id_in_use_changes_nothing) {
   world.set_up();
   ASSERT_TRUE(agreed());
   const auto state = other().setups.state(world.epoch, 1);
-  opener().setups.peer_up(2, true);
-  auto open = opening(Clock::now());
+  const auto next = Clock::now() + seconds(5);
+  opener().setups.peer_up(2, true, Clock::now());
+  auto open = opening(next);
   SessionHost::Session session;
   bool ended = false;
   session.peers = {1};

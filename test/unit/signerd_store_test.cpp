@@ -136,6 +136,23 @@ TEST_F(Store, a_dispute_that_cannot_be_written_is_not_taken_for_known) {
   EXPECT_TRUE(fs::exists(directory / "missing" / "disputes.json"));
 }
 
+TEST_F(Store, a_quorum_whose_dispute_cannot_be_written_is_blocked_and_written_with_the_next) {
+  auto disputes = *Disputes::open(directory / "missing" / "disputes.json");
+  EXPECT_FALSE(disputes.add_quorum({}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
+  EXPECT_TRUE(disputes.quorum_blocked({}, {1, 2}));
+  EXPECT_TRUE(disputes.unwritten());
+  EXPECT_FALSE(disputes.write());
+  EXPECT_FALSE(disputes.add_quorum({}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""})) << "known, but not written";
+  EXPECT_FALSE(disputes.add_pair({}, 1, 3, {Fault::OtCheck, Blame::pair(1, 3), ""}));
+  fs::create_directories(directory / "missing");
+  EXPECT_TRUE(disputes.add_pair({}, 2, 3, {Fault::OtCheck, Blame::pair(2, 3), ""}));
+  EXPECT_FALSE(disputes.unwritten());
+  auto again = *Disputes::open(directory / "missing" / "disputes.json");
+  EXPECT_TRUE(again.quorum_blocked({}, {1, 2}));
+  EXPECT_TRUE(again.pair_blocked({}, 2, 3));
+  EXPECT_FALSE(again.pair_blocked({}, 1, 3));
+}
+
 TEST_F(Store, key_files_must_be_private_whole_and_are_never_overwritten) {
   const fs::path path = directory / "identity.key";
   ASSERT_TRUE(write_key_file(path, key(9)));

@@ -96,7 +96,7 @@ struct Signer {
   void receive(const wire::Envelope& envelope, Clock::time_point now = Clock::now()) {
     using wire::MessageType;
     if (envelope.type <= MessageType::SetupReady) return setups.on_message(envelope, now);
-    if (envelope.type <= MessageType::KeygenEvidence) return ceremonies.on_message(envelope);
+    if (envelope.type <= MessageType::KeygenEvidence) return ceremonies.on_message(envelope, now);
     presigner.on_message(envelope, now);
   }
   /// What stands on disk, read as after a restart.
@@ -150,11 +150,12 @@ class World {
 
   /// Runs until nothing is under way any more.
   void settle() {
-    for (;;) {
+    // The end of one session may begin another without a message in between: hence quiet twice.
+    for (int quiet = 0; quiet < 2;) {
       const std::size_t before = moved_;
       for (auto& [id, signer] : signers_) finish_steps(signer->sessions);
       run_io();
-      if (moved_ == before) return;
+      quiet = moved_ == before ? quiet + 1 : 0;
     }
   }
   /// What is due on the I/O thread, and no step of a machine.
@@ -166,9 +167,12 @@ class World {
   void set_up() {
     for (auto& [id, signer] : signers_)
       for (auto& [peer, other] : signers_)
-        if (id < peer && linked(id, peer)) signer->setups.peer_up(peer, false);
+        if (id < peer && linked(id, peer)) signer->setups.peer_up(peer, false, now());
     settle();
   }
+  /// How far the clock by which messages arrive is ahead of the real one.
+  Clock::duration later{0};
+  [[nodiscard]] Clock::time_point now() const { return Clock::now() + later; }
   /// Which signers have links; default: all.
   std::set<PartyId> up;
   [[nodiscard]] bool linked(PartyId a, PartyId b) const {
@@ -223,7 +227,7 @@ class World {
     if (passes && !passes(envelope)) return true;
     boost::asio::post(io, [this, envelope] {
       ++moved_;
-      at(envelope.to).receive(envelope);
+      at(envelope.to).receive(envelope, now());
     });
     return true;
   }
