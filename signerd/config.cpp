@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "protocol/net/strict_json.h"
 #include "protocol/wire/codec.h"
@@ -105,8 +106,11 @@ Result<void, std::string> read_files(const Files& files, Config& config) {
 }  // namespace
 
 Result<Secret<std::array<std::uint8_t, 32>>, std::string> load_key_file(const std::filesystem::path& path) {
+  // systemd may grant a service its credentials by an access list, whose mask looks like a group's right to read.
+  const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
+  const bool by_systemd = credentials != nullptr && path.parent_path() == std::filesystem::path(credentials);
   struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0)
+  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & (by_systemd ? 037U : 077U)) != 0)
     return fail(path.string() + ": others may read this key; run chmod 600 on it");
   auto content = read_file(path, 128);
   if (!content) return fail(content.error());

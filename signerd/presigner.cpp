@@ -19,8 +19,9 @@ constexpr std::chrono::milliseconds kFirstBackOff{50};
 constexpr std::chrono::milliseconds kLongestBackOff{30'000};
 /// A member waits less than the leader, so that an honest leader's next attempt finds it ready.
 constexpr std::chrono::milliseconds kLongestJoinBackOff{1'000};
-/// An empty pool is served with a small batch first, so that the first signatures come soon.
-constexpr std::uint32_t kFirstBatch = 8;
+/// A pool that is empty, or below its minimum, is served with a small batch first: who waits for a presignature
+/// gets one soon. A batch of 64 keeps two cores busy for a tenth of a second.
+constexpr std::uint32_t kFirstBatch = 8, kShallowBatch = 16;
 /// Batches of one leader that a member takes part in at a time, whatever it is configured to lead itself.
 constexpr std::size_t kMinJoined = 2;
 /// What a leader waits for at a member that saw half of its last batch go unused.
@@ -88,7 +89,9 @@ void Presigner::lead(const Task& task) {
   plan.epoch = task.epoch;
   plan.quorum = task.quorum;
   const std::uint32_t batch = modest_.contains(task) ? std::min(kCommonBatch, limits_.batch) : limits_.batch;
-  plan.batch = key.pools.depth(task.quorum) == 0 ? std::min(kFirstBatch, batch) : batch;
+  const std::uint32_t available = key.pools.available(task.quorum);
+  const bool shallow = available < key.pools.limits().min;
+  plan.batch = available == 0 ? std::min(kFirstBatch, batch) : shallow ? std::min(kShallowBatch, batch) : batch;
   plan.tree_depth = ot::kTreeDepth;
   plan.batch_number = ++next_number_[task];
   plan.leader_nonce = rng.make_id<Digest>();

@@ -1,8 +1,10 @@
 // `quorate keygen`: asks all signers of a group to generate a key, and checks what they say of it.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <future>
+#include <thread>
 
 #include "protocol/net/group_file.h"
 #include "protocol/net/system_rng.h"
@@ -66,6 +68,60 @@ Outcome ask_signer(net::SignClient& client, PartyId signer, const wire::KeygenRe
   return outcome;
 }
 
+/// What keeps the group from a ceremony right now; empty if all members are up and linked to each other.
+std::string not_meshed(net::SignClient& client, const std::vector<PartyId>& members) {
+  std::string text;
+  std::map<PartyId, std::vector<PartyId>> linked;
+  if (auto replies = client.status(std::chrono::seconds(1)))
+    for (const auto& reply : *replies) linked[reply.signer] = reply.linked;
+  for (auto id : members) {
+    const auto found = linked.find(id);
+    if (found == linked.end()) {
+      text += "\n  signer " + std::to_string(id) + " does not answer";
+      continue;
+    }
+    for (auto other : members)
+      if (other != id && std::find(found->second.begin(), found->second.end(), other) == found->second.end())
+        text += "\n  signer " + std::to_string(id) + " has no link to signer " + std::to_string(other);
+  }
+  return text;
+}
+
+/// Signers may have been started a moment ago: they get some time to find each other.
+std::string wait_for_mesh(net::SignClient& client, const std::vector<PartyId>& members) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (;;) {
+    auto missing = not_meshed(client, members);
+    if (missing.empty() || std::chrono::steady_clock::now() >= until) return missing;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  }
+}
+
+/// Asks all signers at once. When one has failed the others cannot succeed: they get a few seconds to say what
+/// they have found, and are not waited for until their own time is over.
+std::map<PartyId, Outcome> ask_all(std::unique_ptr<net::SignClient> client, const wire::KeygenRequest& request, const Output& out) {
+  std::map<PartyId, std::future<Outcome>> asked;
+  for (auto id : request.members)
+    asked.emplace(id, std::async(std::launch::async, [&, link = client.get(), id] { return ask_signer(*link, id, request, out); }));
+  std::map<PartyId, Outcome> outcomes;
+  std::optional<std::chrono::steady_clock::time_point> until;
+  while (!asked.empty()) {
+    for (auto at = asked.begin(); at != asked.end();) {
+      if (at->second.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
+        ++at;
+        continue;
+      }
+      Outcome outcome = at->second.get();
+      if (!client && !outcome.result) outcome.error = "had not ended 5 s after another signer failed";
+      if (!until && (!outcome.result || !outcome.result->ok)) until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+      outcomes.emplace(at->first, std::move(outcome));
+      at = asked.erase(at);
+    }
+    if (until && std::chrono::steady_clock::now() >= *until) client.reset();  // ends what still waits
+  }
+  return outcomes;
+}
+
 /// Evidence that this machine has checked itself, against the members of its own group.json.
 struct Proof {
   PartyId culprit = kNobody;
@@ -121,17 +177,15 @@ int keygen(const KeygenOptions& options, const Output& out) {
   wire::KeygenRequest request{rng.make_id<CeremonyId>(), curve->id(), static_cast<std::uint8_t>(options.threshold),
                               options.name, group->digest(), {}};
   for (const auto& m : group->members) request.members.push_back(m.id);
+  if (auto missing = wait_for_mesh(*cluster->client, request.members); !missing.empty())
+    return out.error("key generation needs all signers, linked to each other:" + missing + "\nNothing was begun.", kNotReady);
   out.progress("key generation " + std::to_string(options.threshold) + " of " + std::to_string(request.members.size()) +
                " on " + options.curve + ", ceremony " + request.ceremony.hex());
-  std::map<PartyId, std::future<Outcome>> asked;
-  for (auto id : request.members)
-    asked.emplace(id, std::async(std::launch::async, [&, id] { return ask_signer(*cluster->client, id, request, out); }));
 
   std::optional<PublicKeyInfo> info;
   std::string problems;
   std::optional<Proof> proof;
-  for (auto& [id, future] : asked) {
-    const Outcome outcome = future.get();
+  for (const auto& [id, outcome] : ask_all(std::move(cluster->client), request, out)) {
     const std::string who = "\n  signer " + std::to_string(id) + ": ";
     if (!outcome.result) {
       problems += who + (outcome.error.empty() ? "gave no result" : outcome.error);

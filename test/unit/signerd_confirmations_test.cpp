@@ -58,7 +58,7 @@ TEST_F(Confirmations, that_one_member_keeps_from_another_come_from_those_who_hav
   ASSERT_FALSE(active(kVictim));
   time_out({kVictim});
   world.settle();
-  EXPECT_TRUE(active(kVictim)) << "shut out of the key by one member";
+  ASSERT_TRUE(active(kVictim)) << "shut out of the key by one member";
   EXPECT_EQ(victim().ceremonies.prepared(), 0U);
   EXPECT_EQ(only_key(kVictim).key, only_key(2).key);
 }

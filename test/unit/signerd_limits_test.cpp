@@ -68,7 +68,7 @@ TEST_F(Plans, a_leader_of_great_batches_is_content_with_common_ones_where_they_a
                            },
                            [](PartyId) { return true; }},
                   PresignLimits{.batch = 200});
-  ASSERT_TRUE(chief.keys.by_epoch(world.epoch)->pools.add(blank(world.plan(quorum, 77), 1), now));
+  ASSERT_TRUE(chief.keys.by_epoch(world.epoch)->pools.add(blank(world.plan(quorum, 77), 16), now));
   std::vector<std::uint32_t> sizes;
   for (int i = 0; i < 3; ++i) {
     world.sent.clear();
@@ -83,6 +83,28 @@ TEST_F(Plans, a_leader_of_great_batches_is_content_with_common_ones_where_they_a
                      now);
   }
   EXPECT_EQ(sizes, (std::vector<std::uint32_t>{200, kCommonBatch, kCommonBatch}));
+}
+
+TEST_F(Plans, a_shallow_pool_is_served_with_small_batches_first) {
+  auto& chief = world.at(leader);
+  std::vector<std::uint32_t> sizes;
+  for (std::uint32_t more : {0U, 1U, 14U, 1U}) {  // 0, 1, 15 and 16 presignatures; 16 is the minimum
+    if (more > 0) {
+      ASSERT_TRUE(chief.keys.by_epoch(world.epoch)->pools.add(blank(world.plan(quorum, 77 + more + sizes.size()), more), now));
+    }
+    world.sent.clear();
+    chief.presigner.tick(now += hours(1));
+    world.settle();
+    const auto started = world.sent_by(leader, MessageType::PresignStart);
+    ASSERT_FALSE(started.empty());
+    const auto plan = *wire::decode<PresignPlan>(started.back().payload);
+    sizes.push_back(plan.batch);
+    for (auto id : quorum)
+      if (id != leader)
+        chief.presigner.on_message({MessageType::PresignAbort, plan.sid(), id, leader, wire::encode_abort(Fault::TimedOut)}, now);
+    world.settle();
+  }
+  EXPECT_EQ(sizes, (std::vector<std::uint32_t>{8, 16, 16, 64}));
 }
 
 class Waste : public Plans {
@@ -115,7 +137,7 @@ TEST_F(Waste, a_leader_that_retires_what_it_had_made_waits_before_the_next) {
   EXPECT_TRUE(joins(world.plan(quorum, 1'000)));
 }
 
-TEST_F(Waste, a_leader_that_makes_more_than_anybody_uses_waits_before_the_next) {
+TEST_F(Waste, what_a_leader_makes_beyond_use_is_dropped_and_counts_as_waste) {
   for (std::uint64_t i = 1'000; i < 1'003; ++i)  // as many batches as fit, and one more
     ASSERT_TRUE(pools().add(blank(world.plan(quorum, i), 64), now));
   const auto first = world.plan(quorum, 2'000);

@@ -160,6 +160,15 @@ TEST_F(Store, key_files_must_be_private_whole_and_are_never_overwritten) {
   EXPECT_FALSE(write_key_file(path, key(10)));
   fs::permissions(path, fs::perms::owner_read | fs::perms::others_read);
   EXPECT_NE(load_key_file(path).error().find("chmod 600"), std::string::npos);
+  // An access list of systemd's credential directory looks like a right of the group, and only there.
+  fs::permissions(path, fs::perms(0440));
+  EXPECT_FALSE(load_key_file(path));
+  setenv("CREDENTIALS_DIRECTORY", path.parent_path().c_str(), 1);
+  EXPECT_TRUE(load_key_file(path));
+  fs::permissions(path, fs::perms(0444));
+  EXPECT_FALSE(load_key_file(path));
+  unsetenv("CREDENTIALS_DIRECTORY");
+  fs::permissions(path, fs::perms(0644));
   fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
   std::ofstream(path) << "abc";
   EXPECT_FALSE(load_key_file(path));
