@@ -2,6 +2,7 @@
 
 #include <semaphore.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <array>
 #include <atomic>
@@ -40,12 +41,42 @@ struct Spare {
 /// One for each client that asks for one; more clients than this start their threads as usual.
 std::array<Spare, 4> spares;
 std::atomic<int> asked{0};
+/// What those who asked want done by a spare that nobody needs.
+std::array<std::atomic<std::shared_ptr<const std::function<void()>>>, 4> idle_work;
+constexpr long kIdleAfter = 250'000'000;  ///< nanoseconds
 std::atomic<bool> parent_is_alone{false};
+
+/// False if there is no work after kIdleAfter.
+bool work_comes_soon(Spare& spare) {
+  timespec until{};
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += kIdleAfter;
+  until.tv_sec += until.tv_nsec / 1'000'000'000;
+  until.tv_nsec %= 1'000'000'000;
+  int result = 0;
+  do {
+    result = sem_clockwait(&spare.go, CLOCK_MONOTONIC, &until);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+/// Each spare takes the wish of another client.
+void run_idle_work(std::size_t number) {
+  for (auto& slot : idle_work) {
+    const auto work = slot.load();
+    if (work == nullptr || number-- != 0) continue;
+    if (*work) (*work)();
+    return;
+  }
+}
 
 void* wait_for_work(void* argument) {
   auto& spare = *static_cast<Spare*>(argument);
   pthread_setname_np(pthread_self(), "quorate-spare");
-  while (sem_wait(&spare.go) != 0 && errno == EINTR) {
+  if (!work_comes_soon(spare)) {
+    run_idle_work(static_cast<std::size_t>(&spare - spares.data()));
+    while (sem_wait(&spare.go) != 0 && errno == EINTR) {
+    }
   }
   spare.work();
   return nullptr;
@@ -122,11 +153,22 @@ void IoThread::join() {
   joinable_ = false;
 }
 
-std::shared_ptr<void> IoThread::spare_in_children() {
+std::shared_ptr<void> IoThread::spare_in_children(std::function<void()> idle) {
   static const int installed = pthread_atfork(before_fork, nullptr, in_child);
   if (installed != 0) return nullptr;
   ++asked;
-  return {nullptr, [](void*) { --asked; }};
+  const auto work = std::make_shared<const std::function<void()>>(std::move(idle));
+  for (auto& slot : idle_work) {
+    std::shared_ptr<const std::function<void()>> empty;
+    if (slot.compare_exchange_strong(empty, work)) break;
+  }
+  return {nullptr, [work](void*) {
+            for (auto& slot : idle_work) {
+              auto mine = work;
+              if (slot.compare_exchange_strong(mine, nullptr)) break;
+            }
+            --asked;
+          }};
 }
 
 }  // namespace quorate::net

@@ -25,10 +25,12 @@ class IoThread {
 
   /// While the returned object lives, a process that is forked from this one gets a spare thread at once, in
   /// a fork handler: later, under RLIMIT_NPROC and another user, it could start none. The spare waits and
-  /// does nothing else: no connection is made, no lock is held. None is started in the child of a process
+  /// holds no lock. When nobody has wanted it for a quarter of a second, time enough for a child that only
+  /// executes another program, it runs `idle` once, which must not throw and may start() work that then runs
+  /// on this very thread; then it waits on. None is started in the child of a process
   /// that has any other thread but waiting spares, because what such a thread held when it was cut off is not
   /// known; so a CGI or popen child of a server that has signed starts nothing.
-  [[nodiscard]] static std::shared_ptr<void> spare_in_children();
+  [[nodiscard]] static std::shared_ptr<void> spare_in_children(std::function<void()> idle = {});
 
  private:
   pthread_t id_{};

@@ -202,7 +202,6 @@ class SignClient::Impl {
     };
     settings_.link = std::move(link);
     settings_.core.max_in_flight = config_.max_in_flight;
-    if (config_.thread_at_fork) spare_ = IoThread::spare_in_children();
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -210,6 +209,19 @@ class SignClient::Impl {
   ~Impl() {
     if (Engine* engine = running()) take_apart(engine);  // another process's is left alone for ever
     for (KeyNode* node = keys_.load(); node != nullptr;) delete std::exchange(node, node->next);
+  }
+
+  /// A spare thread in forked processes. Where it is not needed at once it makes the connections, so that they
+  /// are there before the first signature.
+  static void ask_for_spare(const std::shared_ptr<Impl>& self) {
+    if (!self->config_.thread_at_fork) return;
+    self->spare_ = IoThread::spare_in_children([weak = std::weak_ptr<Impl>(self)] {
+      try {
+        if (const auto impl = weak.lock()) (void)impl->engine();
+      } catch (const std::exception&) {
+        // No memory: the first signature tries again.
+      }
+    });
   }
 
   /// The engine of this process, started.
@@ -283,7 +295,9 @@ class SignClient::Impl {
   std::atomic<Engine*> engine_{nullptr};
 };
 
-SignClient::SignClient(SignClientConfig config) : impl_(std::make_shared<Impl>(std::move(config))) {}
+SignClient::SignClient(SignClientConfig config) : impl_(std::make_shared<Impl>(std::move(config))) {
+  Impl::ask_for_spare(impl_);
+}
 SignClient::~SignClient() { impl_->shut_down(); }
 
 void SignClient::add_key(const PublicKey& key) { impl_->add_key(key); }

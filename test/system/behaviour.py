@@ -61,6 +61,22 @@ ScriptAlias /cgi/ {self.home}/cgi/
         super().prepare()
 
 
+def connected_ports(pid):
+    """Remote ports of the established TCP connections of a process."""
+    inodes = set()
+    for fd in pathlib.Path(f'/proc/{pid}/fd').iterdir():
+        try:
+            inodes.add(os.readlink(fd))
+        except OSError:
+            continue
+    ports = set()
+    for line in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == '01' and f'socket:[{fields[9]}]' in inodes:
+            ports.add(int(fields[2].split(':')[1], 16))
+    return ports
+
+
 class Behaviour:
     def __init__(self, site):
         self.site = site
@@ -194,6 +210,17 @@ class Behaviour:
                     eventually(lambda: pid not in server.workers(), 'the old worker ends', 20)
             expect(not threads_of(server.process.pid, 'quorate'), 'the master has a thread of ours')
             return notes
+        finally:
+            server.stop()
+
+    def warm_before_the_first_handshake(self):
+        """With io_thread at-fork the worker is connected to every signer before anybody has asked for a page."""
+        server = self.server(programs.HaproxyAsync).start()
+        try:
+            signers = {self.site.base + number for number in (1, 2, 3)}
+            pid = server.workers()[-1]
+            eventually(lambda: signers <= connected_ports(pid), 'connections to all signers', 10)
+            expect(not signers & connected_ports(server.process.pid), 'the master has connections to signers')
         finally:
             server.stop()
 
@@ -371,6 +398,8 @@ def main():
         ('Apache, 2 graceful restarts under load: no failed handshake', lambda: here.reload_under_load(programs.Apache, 2)),
         ('HAProxy in the foreground, RLIMIT_NPROC 0: everything inline', here.foreground_haproxy),
         ('HAProxy -W, chroot, user, RLIMIT_NPROC 0, io_thread at-fork: the thread signs', here.master_worker_at_fork),
+        ('HAProxy -W, io_thread at-fork: connections are there before the first handshake',
+         here.warm_before_the_first_handshake),
         ('HAProxy async -W: clients that go away in mid-job', here.aborts_in_mid_job),
         ('a forked child of a Python server starts nothing',
          lambda: here.child_starts_nothing(programs.Python, '/child', 'lazy')),

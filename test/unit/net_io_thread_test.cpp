@@ -115,6 +115,62 @@ TEST(IoThread, a_spare_serves_where_no_thread_can_be_had) {
             0);
 }
 
+TEST(IoThread, a_spare_that_nobody_needs_does_its_idle_work_once_and_waits_on) {
+  EXPECT_EQ(in_child([](Steps& holds) {
+              std::atomic<int> done{0};
+              const auto asked = IoThread::spare_in_children([&] { ++done; });
+              holds.of_child(in_child([&](Steps& worker) {
+                worker(done == 0);
+                for (int i = 0; i < 500 && done == 0; ++i) usleep(10'000);
+                usleep(300'000);
+                worker(done == 1);
+                IoThread thread;
+                worker(signals_taken(thread) == 0);
+                worker(threads() == 1);
+              }));
+              holds.of_child(in_child([&](Steps& worker) {
+                IoThread thread;
+                worker(signals_taken(thread) == 0);
+                usleep(400'000);
+                worker(done == 0);
+              }));
+              holds(done == 0);
+            }),
+            0);
+}
+
+TEST(IoThread, no_idle_work_of_somebody_who_is_gone) {
+  EXPECT_EQ(in_child([](Steps& holds) {
+              std::atomic<int> first{0}, second{0};
+              auto gone = IoThread::spare_in_children([&] { ++first; });
+              const auto stays = IoThread::spare_in_children([&] { ++second; });
+              gone.reset();
+              holds.of_child(in_child([&](Steps& worker) {
+                for (int i = 0; i < 500 && second == 0; ++i) usleep(10'000);
+                worker(first == 0 && second == 1);
+              }));
+            }),
+            0);
+}
+
+TEST(IoThread, a_client_is_connected_before_its_first_signature) {
+  FakeSigners signers;
+  SignClientConfig config = signers.config();
+  config.thread_at_fork = true;
+  EXPECT_EQ(in_child([&](Steps& holds) {
+              SignClient client(config);
+              client.add_key(signers.key());
+              holds.of_child(in_child([&](Steps& worker) {
+                worker(client.readiness(signers.key().id).state == Readiness::Unknown);
+                const auto ready = [&] { return client.readiness(signers.key().id).state == Readiness::Ready; };
+                for (int i = 0; i < 1000 && !ready(); ++i) usleep(10'000);
+                worker(ready());
+                worker(threads() == 2);
+              }));
+            }),
+            0);
+}
+
 TEST(IoThread, a_daemon_that_forks_twice_has_a_spare_in_both) {
   EXPECT_EQ(in_child([](Steps& holds) {
               const auto asked = IoThread::spare_in_children();
