@@ -11,7 +11,8 @@
 
 /// Stands in for the cluster in the module under test: signs with an ordinary private key, which it takes
 /// from the file that provider.json names as tls.key. The cluster's name says how it behaves:
-/// "down" has no quorum, "slow" answers from another thread after 30 ms, "prompt" within the call that starts it. Every call leaves a line in the log.
+/// "down" has no quorum, "slow" answers from other threads once 8 signatures wait together (or after 5 s), "prompt"
+/// within the call that starts it. Every call leaves a line in the log.
 namespace quorate::provider {
 namespace {
 
@@ -85,7 +86,10 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
   if (cluster() == "slow" && in_async_job())
     result = sign_in_async_job([&](net::SignClient::SignDone done) {
       std::thread([work, done = std::move(done)] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        static std::atomic<int> together{0};
+        ++together;
+        for (int i = 0; i < 5000 && together < 8; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));  // the last of them has to get to its pause
         done(work());
       }).detach();
     });
