@@ -143,4 +143,12 @@ prepare() {
 check "signerd -t takes signerd-systemd.json" prepare
 sed "s|10.0.0.1|127.0.0.1|" "$dir/root$examples/signerd.json" > "$host/signerd.json"
 check "signerd -t takes signerd.json" "$dir/root$prefix/$(option sbindir)/signerd" -t --config "$host/signerd.json"
+front_end() { # nobody answers at the sample's addresses: what counts is that the file is taken
+  "$q" init frontend --dir "$dir/web" --cluster example --name web && "$q" ca init --dir "$dir/ca2" --cluster example &&
+    "$q" ca sign --ca "$dir/ca2" --csr "$dir/web/tls.csr" --out "$dir/web/frontend.crt" && cp "$dir/ca2/ca.crt" "$dir/web" &&
+    mv "$dir/web/tls.key" "$dir/web/frontend.key" && cp "$dir/root$examples/provider.json" "$dir/web" || return 1
+  "$q" status --config "$dir/web/provider.json" | tee "$dir/status"
+  grep -q 'signer 3: DOWN (192.0.2.13:7401)' "$dir/status"
+}
+check "provider.json is taken as it stands" front_end
 exit "$([ "$failures" -eq 0 ] && echo 0 || echo 1)"
