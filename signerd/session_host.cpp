@@ -82,7 +82,7 @@ SessionHost::~SessionHost() {
   *alive_ = false;
   for (auto& [sid, running] : sessions_) running->cancelled = true;
   guard_.reset();
-  work_->stop();
+  // Not stopped but run dry: steps that wait do nothing any more, and a queue that is left keeps their secrets alive.
   for (auto& thread : threads_) thread.join();
 }
 
