@@ -56,6 +56,8 @@ std::string_view label_text(Label label) {
       return "quorate/1/presign-session";
     case Label::PresignNonceCommit:
       return "quorate/1/presign-nonce-commit";
+    case Label::GammaWeights:
+      return "quorate/1/gamma-weights";
     case Label::PresignEcho1:
       return "quorate/1/presign-echo-1";
     case Label::PresignEcho2:
