@@ -71,6 +71,13 @@ void Investigations::ask(Case& c, PartyId to, std::variant<wire::RecordRequest, 
   asks_.push_back({to, request, std::move(message), within});
 }
 
+const Curve* Investigations::curve_of(const SessionId& request) const {
+  for (const auto& c : cases_)
+    for (const auto& [to, open] : c.pending)
+      if (open == request) return c.key.curve;
+  return nullptr;
+}
+
 void Investigations::answer(PartyId from, const SessionId& request, Answer answer) {
   const auto at = std::find_if(cases_.begin(), cases_.end(), [&](const Case& c) {
     const auto open = c.pending.find(from);

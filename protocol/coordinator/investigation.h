@@ -75,6 +75,8 @@ class Investigations {
 
   std::vector<Ask> take_asks() { return std::exchange(asks_, {}); }
   std::vector<Verdict> take_verdicts() { return std::exchange(verdicts_, {}); }
+  /// Of the key that an open question is about: what its reply is decoded with.
+  [[nodiscard]] const Curve* curve_of(const SessionId& request) const;
   [[nodiscard]] std::size_t open_count() const { return cases_.size(); }
   [[nodiscard]] const Counters& counters() const { return counters_; }
 

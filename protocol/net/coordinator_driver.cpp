@@ -53,6 +53,18 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       }
       targets_[target.id] = std::move(target);
     }
+    std::set<PartyId> signers;
+    Identities pinned;
+    for (const auto& [id, target] : targets_) {
+      signers.insert(id);
+      if (const auto key = link_->pinned ? link_->pinned(id) : std::nullopt) pinned[id] = *key;
+    }
+    BlameDriver::Hooks hooks;
+    hooks.request = [this](wire::Envelope envelope, std::chrono::nanoseconds timeout, OnReply on_reply, OnEnd on_end) {
+      request(std::move(envelope), timeout, std::move(on_reply), std::move(on_end));
+    };
+    hooks.quarantine = [this](const std::set<PartyId>& cheats) { quarantine(cheats); };
+    blame_ = std::make_shared<BlameDriver>(io, std::move(signers), std::move(pinned), rng, std::move(hooks));
   }
 
   void start() {
@@ -78,6 +90,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   void stop() {
     running_ = false;
+    blame_->stop();
     timer_.cancel();
     for (auto& [id, dialer] : dialers_) dialer->stop();
     const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
@@ -90,6 +103,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   void add_key(const coordinator::KeyInfo& key) {
     curves_[key.id] = key.curve;
     core_.add_key(key);
+    blame_->add_key(key);
     settle();
   }
 
@@ -152,6 +166,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   OnSuspicion on_suspicion_;
   OnChange on_change_;
+  std::shared_ptr<BlameDriver> blame_;
 
  private:
   /// A request that the core knows nothing of.
@@ -241,10 +256,16 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
         return give(wire::decode<wire::SignReply>(envelope.payload, *curve),
                     &coordinator::Coordinator::on_sign_reply);
       }
-      case wire::MessageType::LeaseReply:
-        return give(wire::decode<wire::LeaseReply>(envelope.payload), &coordinator::Coordinator::on_lease);
-      case wire::MessageType::StatusReply:
-        return give(wire::decode<wire::StatusReply>(envelope.payload), &coordinator::Coordinator::on_status);
+      case wire::MessageType::LeaseReply: {
+        auto lease = wire::decode<wire::LeaseReply>(envelope.payload);
+        if (lease) blame_->heard_version(from, lease->quarantine);
+        return give(std::move(lease), &coordinator::Coordinator::on_lease);
+      }
+      case wire::MessageType::StatusReply: {
+        auto status = wire::decode<wire::StatusReply>(envelope.payload);
+        if (status) blame_->heard(from, *status);
+        return give(std::move(status), &coordinator::Coordinator::on_status);
+      }
       case wire::MessageType::Refusal:
         return give(wire::decode<wire::Refusal>(envelope.payload), &coordinator::Coordinator::on_refusal);
       default:
@@ -351,6 +372,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     write_log(link_->log, kLogWarning,
               "presignature " + suspicion.presignature.str() + " of signers " + to_string(suspicion.quorum) +
                   " did not make a signature: " + std::string(coordinator::name(suspicion.failure)));
+    blame_->investigate(suspicion);
     if (const auto handler = on_suspicion_) handler(suspicion);
   }
 
@@ -393,7 +415,9 @@ void CoordinatorDriver::stop() { impl_->stop(); }
 void CoordinatorDriver::on_suspicion(OnSuspicion handler) { impl_->on_suspicion_ = std::move(handler); }
 void CoordinatorDriver::on_change(OnChange handler) { impl_->on_change_ = std::move(handler); }
 void CoordinatorDriver::add_key(const coordinator::KeyInfo& key) { impl_->add_key(key); }
-void CoordinatorDriver::quarantine(const std::set<PartyId>& signers) { impl_->quarantine(signers); }
+void CoordinatorDriver::on_blame(OnBlame handler) { impl_->blame_->on_blame(std::move(handler)); }
+const BlameDriver::Counters& CoordinatorDriver::blame_counters() const { return impl_->blame_->counters(); }
+const std::set<PartyId>& CoordinatorDriver::quarantined() const { return impl_->blame_->quarantined(); }
 RequestHandle CoordinatorDriver::sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done,
                                       OnAssigned assigned) {
   return impl_->sign(std::move(job), within, std::move(done), std::move(assigned));

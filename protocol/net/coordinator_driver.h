@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "protocol/coordinator/coordinator.h"
+#include "protocol/net/blame_driver.h"
 #include "protocol/net/link.h"
 
 namespace boost::asio {
@@ -56,8 +57,10 @@ class CoordinatorDriver {
   void on_suspicion(OnSuspicion handler);
   void on_change(OnChange handler);
   void add_key(const coordinator::KeyInfo& key);
-  /// As Coordinator::quarantine().
-  void quarantine(const std::set<PartyId>& signers);
+  /// Cheats are found out, kept out and reported by the driver itself (blame_driver.h); this tells the owner.
+  void on_blame(OnBlame handler);
+  [[nodiscard]] const BlameDriver::Counters& blame_counters() const;
+  [[nodiscard]] const std::set<PartyId>& quarantined() const;
 
   /// The job's deadline is set to `within` from now. `done` is called exactly once, `assigned` before every
   /// fan-out, neither within this call.

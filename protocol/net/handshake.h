@@ -22,7 +22,7 @@ Result<std::uint8_t, std::string> check_hello(const LinkSettings& settings, cons
                                               TlsChannel::Side our_side);
 
 /// Types that only signers may send, and only to signers: everything up to presigning, and what they
-/// tell each other of disputes and quarantines.
+/// tell each other of disputes. Evidence (QuarantineNotice) goes to signers only, from anybody.
 bool between_signers(wire::MessageType type);
 
 }  // namespace quorate::net

@@ -87,7 +87,9 @@ class Engine {
  public:
   Engine(const SignClientConfig& config, DriverSettings settings)
       : pid_(getpid()), runner_(config.log), driver_(runner_.io(), with_instance(std::move(settings), rng_), rng_),
-        publish_timer_(runner_.io()) {}
+        publish_timer_(runner_.io()) {
+    driver_.on_blame(config.on_blame);
+  }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine() {

@@ -35,8 +35,16 @@ DealtBatch deal_batch(const DealtGroup& group, const Quorum& quorum, std::uint32
   const Curve& curve = *info.curve;
   Scalar x(curve);
   for (auto id : quorum) x = x + lagrange_at_zero(curve, quorum, id) * declassify(group.shares.at(id).x_i);
+  return deal_batch({&curve, info.key, info.epoch, rng.make_id<SessionId>(), quorum}, x, batch,
+                    [&](PartyId id) -> const IdentityKey& { return group.identities.at(id); }, rng);
+}
+
+DealtBatch deal_batch(const BatchContext& context, const Scalar& x, std::uint32_t batch,
+                      const std::function<const IdentityKey&(PartyId)>& identity, Rng& rng) {
+  const Curve& curve = *context.curve;
+  const Quorum& quorum = context.quorum;
   DealtBatch out;
-  out.context = {&curve, info.key, info.epoch, rng.make_id<SessionId>(), quorum};
+  out.context = context;
   for (std::uint32_t b = 0; b < batch; ++b) {
     const Scalar nonce = Scalar::random_nonzero(curve, rng);
     out.R.push_back(Point::mul_base(nonce));
@@ -57,7 +65,7 @@ DealtBatch deal_batch(const DealtGroup& group, const Quorum& quorum, std::uint32
   for (auto id : quorum) {
     out.rows[id].nonce_digest = nonces;
     out.rows[id].u_digest = u;
-    out.sign_row(id, group.identities.at(id));
+    out.sign_row(id, identity(id));
   }
   return out;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "protocol/tecdsa/blame.h"
 #include "test/sim/dealer.h"
 
@@ -23,6 +25,9 @@ struct DealtBatch {
   void sign_row(PartyId signer, const IdentityKey& key);
 };
 DealtBatch deal_batch(const DealtGroup& group, const Quorum& quorum, std::uint32_t batch, Rng& rng);
+/// The same for a key x, with identity(member) of the quorum's members.
+DealtBatch deal_batch(const BatchContext& context, const Scalar& x, std::uint32_t batch,
+                      const std::function<const IdentityKey&(PartyId)>& identity, Rng& rng);
 
 /// A signer's repetition of a partial, as it would confirm it (SPEC 6.4).
 SignedPartial sign_partial(const BatchContext& batch, PartyId signer, std::uint32_t index, const IdentityKey& key,
