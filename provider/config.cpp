@@ -111,6 +111,7 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
     config.log_file = log->file_if("file");
     config.log_level = static_cast<LogLevel>(log->choice_or("level", kLevels, 1));
   }
+  config.evidence = root.file_if("evidence");
   if (auto whole = document->finish(); !whole) return fail(whole.error());
   return config;
 }

@@ -21,9 +21,11 @@ namespace quorate::provider {
 ///       "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"},
 ///       "deadline_ms": 200,
 ///       "io_thread": "lazy",
-///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"} }
+///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"},
+///       "evidence": "/var/lib/quorate/evidence" }
 ///
-/// deadline_ms, io_thread and log may be left out, as may each key of log; log lines then go to standard error.
+/// deadline_ms, io_thread, log and evidence may be left out, as may each key of log; log lines then go to standard
+/// error, and evidence against a signer is not kept. The directory "evidence" has to exist.
 /// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
 struct Config {
   struct Signer {
@@ -39,6 +41,7 @@ struct Config {
   std::chrono::milliseconds deadline{200};
   bool thread_at_fork = false;
   std::optional<std::filesystem::path> log_file;
+  std::optional<std::filesystem::path> evidence;
   LogLevel log_level = LogLevel::Warning;
 };
 

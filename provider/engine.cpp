@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "protocol/net/blame_report.h"
 #include "protocol/net/sign_client.h"
 #include "provider/async_wait.h"
 #include "provider/signature_value.h"
@@ -47,6 +48,12 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   if (tls->self().cluster != config.cluster)
     return fail("tls.certificate is for cluster \"" + tls->self().cluster + "\", not for \"" + config.cluster + "\"");
 
+  std::shared_ptr<const net::EvidenceFolder> evidence;
+  if (config.evidence) {
+    auto folder = net::EvidenceFolder::open(*config.evidence);
+    if (!folder) return fail("evidence: " + folder.error());
+    evidence = std::move(*folder);
+  }
   net::SignClientConfig client;
   client.cluster = config.cluster;
   for (const auto& signer : config.signers) client.signers.push_back({signer.id, signer.host, signer.port, signer.identity});
@@ -54,6 +61,9 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   client.deadline = config.deadline;
   client.thread_at_fork = config.thread_at_fork;
   client.log = [log = state->log](int level, std::string_view text) { log->write(level_of(level), text); };
+  client.on_blame = [log = client.log, evidence, cluster = config.cluster](const coordinator::Verdict& verdict) {
+    net::report_verdict(verdict, cluster, evidence.get(), log);
+  };
   state->client = std::make_shared<net::SignClient>(std::move(client));
   return std::shared_ptr<Engine>(new Engine(std::move(state)));
 }

@@ -6,6 +6,7 @@
 #include <future>
 #include <thread>
 
+#include "protocol/net/evidence_file.h"
 #include "protocol/net/group_file.h"
 #include "protocol/net/system_rng.h"
 #include "protocol/wire/admin_codec.h"
@@ -124,9 +125,8 @@ std::map<PartyId, Outcome> ask_all(std::unique_ptr<net::SignClient> client, cons
 
 /// Evidence that this machine has checked itself, against the members of its own group.json.
 struct Proof {
-  PartyId culprit = kNobody;
-  Fault fault{};
-  Bytes evidence;
+  KeygenEvidence evidence;
+  std::string text;  ///< of an evidence file
 };
 
 std::optional<Proof> proven(const Bytes& bytes, const wire::KeygenRequest& request, const net::GroupFile& group) {
@@ -136,7 +136,7 @@ std::optional<Proof> proven(const Bytes& bytes, const wire::KeygenRequest& reque
   std::vector<Member> members;
   for (const auto& m : group.members) members.push_back({m.id, m.identity});
   if (!verify_evidence(*evidence, members)) return std::nullopt;
-  return Proof{evidence->culprit, evidence->fault, bytes};
+  return Proof{*evidence, net::evidence_text(group.cluster, *evidence)};
 }
 
 int failed(const std::string& problems, const std::optional<Proof>& proof, const KeygenOptions& options, const Output& out) {
@@ -144,13 +144,13 @@ int failed(const std::string& problems, const std::optional<Proof>& proof, const
   ordered_json object{{"error", "key generation failed"}, {"signers", problems}};
   if (proof) {
     const fs::path file = options.key_file.string() + ".evidence.json";
-    const ordered_json evidence{{"kind", "keygen"}, {"culprit", proof->culprit}, {"fault", name(proof->fault)},
-                                {"evidence", to_base64(proof->evidence)}};
-    const auto written = write_new(file, evidence.dump(2) + "\n", 0644);
-    text += "\nProven by what it signed itself: signer " + std::to_string(proof->culprit) + " is at fault (" +
-            std::string(name(proof->fault)) + "). " +
-            (written ? "The evidence is in " + file.string() + "." : "The evidence was not saved: " + written.error() + ".");
-    object["proven"] = evidence;
+    const auto written = write_new(file, proof->text, 0644);
+    text += "\nProven by what it signed itself: signer " + std::to_string(proof->evidence.culprit) + " is at fault (" +
+            std::string(name(proof->evidence.fault)) + "). " +
+            (written ? "The evidence is in " + file.string() + "; anyone can check it with: quorate blame verify " +
+                           file.string() + " --group " + options.group.string()
+                     : "The evidence was not saved: " + written.error() + ".");
+    object["proven"] = ordered_json::parse(proof->text);
   }
   text += "\nNo key is in use. Mend the cause and run keygen again.";
   if (out.json) {

@@ -42,6 +42,7 @@ enum class Label : unsigned {
   PresignRecord,
   ZeroShare,
   SignedPartial,
+  DisputeStatement,
   LeaderChoice,
   SignRequestDigest,
   Count

@@ -18,6 +18,10 @@
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/online.h"
 
+namespace quorate::coordinator {
+struct Verdict;
+}
+
 namespace quorate::net {
 
 /// Where a signer listens. With `identity` its hello has to be signed with that key, so that a stolen CA
@@ -45,6 +49,8 @@ struct SignClientConfig {
   bool thread_at_fork = false;
   /// Levels of LogLevel. Called from the I/O thread or from a caller's; has to be thread-safe. May be empty.
   Log log;
+  /// A signer spoilt a signature, or is reported to: see report_verdict(). Called from the I/O side; may be empty.
+  std::function<void(const coordinator::Verdict&)> on_blame;
 };
 
 struct SignedContent {
@@ -62,6 +68,7 @@ enum class Readiness : std::uint8_t {
 };
 struct KeyReadiness {
   Readiness state = Readiness::Unknown;
+  bool can_sign = true;       ///< a request made now has a chance; true while nothing is known
   SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would get
   std::size_t signers_up = 0;
 };
