@@ -5,12 +5,14 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "protocol/net/strict_json.h"
 #include "protocol/net/system_rng.h"
+#include "protocol/wire/online_codec.h"
 
 namespace quorate::signerd {
 
@@ -101,15 +103,18 @@ Result<void, std::string> Server::open() {
 
   const MeshView view{[this](const wire::Envelope& envelope) { return mesh_->send(envelope); },
                       [this](PartyId peer) { return mesh_->linked(peer); }};
-  sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send);
+  sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send, CpuShare(config_.presign_max_cpu));
   setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
   presigner_ = std::make_unique<Presigner>(
       config_.id, *config_.identity, keys_, *setups_, *sessions_, disputes_, log_, view,
-      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout});
+      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout, config_.presign_max_mbit});
   ceremonies_ = std::make_unique<Ceremonies>(config_.id, *config_.identity, config_.group, store_, keys_, *sessions_,
                                              policy_, log_, view);
   online_ = std::make_unique<Online>(config_.id, *config_.identity, instance_, keys_, policy_, audit_,
                                      [this] { return mesh_->linked(); });
+  online_->on_want = [this](ActiveKey& key, const Quorum& quorum, Clock::time_point now) {
+    return presigner_->want(key, quorum, now);
+  };
   setups_->on_change = [this] { presigner_->tick(Clock::now()); };
   ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
   if (auto loaded = ceremonies_->load(); !loaded) return fail(loaded.error());
@@ -164,8 +169,8 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
   clients_.insert(link);
   net::Link::Events events;
   std::weak_ptr<net::Link> weak = link;
-  events.message = [this, weak](const wire::Envelope& envelope) {
-    if (auto alive = weak.lock()) on_client(alive, envelope);
+  events.message = [this, weak](wire::Envelope envelope) {
+    if (auto alive = weak.lock()) on_client(alive, std::move(envelope));
   };
   events.down = [this, weak](const std::string&) {
     if (auto alive = weak.lock()) clients_.erase(alive);
@@ -173,7 +178,7 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
   link->adopt(std::move(events));
 }
 
-void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope) {
+void Server::on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope) {
   if (was_suspended()) return;
   if (envelope.type == MessageType::KeygenRequest) {
     std::weak_ptr<net::Link> weak = link;
@@ -182,14 +187,44 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envel
     });
     return;
   }
-  if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) link->send(*answer);
-  if (link->queued_bytes() > kMaxBacklog) {
-    log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
-    link->close("you do not read your answers");
-    clients_.erase(link);
-    return;
+  const SessionId sid = envelope.sid;
+  if (requests_.push(link->peer().uri(), {link, std::move(envelope), stalls_.arrived(Clock::now())}))
+    return answer_later();
+  reply(link, {MessageType::Refusal, sid, config_.id, kNobody,
+               wire::encode(wire::Refusal{SignErrorCode::Overloaded, "too many requests of " + link->peer().str() +
+                                                                         " are waiting already"})});
+}
+
+void Server::answer_later() {
+  if (std::exchange(answering_, true)) return;
+  boost::asio::post(io_, [this] {
+    answering_ = false;
+    answer_some();
+  });
+}
+
+/// A few at a time, so that links are read and peers are heard in between.
+void Server::answer_some() {
+  constexpr std::size_t kAtATime = 16;
+  stalls_.turn(Clock::now());
+  for (std::size_t i = 0; i < kAtATime && !stopped_; ++i) {
+    auto request = requests_.pop();
+    if (!request) break;
+    const auto link = request->link.lock();
+    if (!link || !link->is_up()) continue;
+    const auto now = Clock::now();
+    if (auto answer = online_->answer(link->peer(), request->envelope, now, now - request->since)) reply(link, *answer);
   }
   if (online_->take_consumed()) presigner_->tick(Clock::now());
+  if (!requests_.empty()) answer_later();
+}
+
+void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer) {
+  link->send(answer);
+  if (link->queued_bytes() <= kMaxBacklog) return;
+  log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
+  link->close("you do not read your answers");
+  clients_.erase(link);
 }
 
 void Server::on_peer(wire::Envelope envelope) {
@@ -240,6 +275,7 @@ void Server::tick_later() {
 void Server::tick() {
   if (was_suspended()) return;
   const auto now = Clock::now();
+  stalls_.turn(now);
   sessions_->tick(now);
   online_->tick(now);
   for (auto& [epoch, key] : keys_.all()) presigner_->announce_retired(key->pools.expire(now));

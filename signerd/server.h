@@ -10,6 +10,7 @@
 #include "signerd/config.h"
 #include "signerd/online.h"
 #include "signerd/presigner.h"
+#include "signerd/request_queue.h"
 
 namespace quorate::signerd {
 
@@ -32,7 +33,10 @@ class Server {
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
   void serve(const std::shared_ptr<net::Link>& link);
-  void on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope);
+  void on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope);
+  void answer_later();
+  void answer_some();
+  void reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer);
   void on_peer(wire::Envelope envelope);
   void peer_up(PartyId peer, const Digest& instance);
   void peer_down(PartyId peer);
@@ -61,6 +65,9 @@ class Server {
   std::unique_ptr<Online> online_;
   std::map<PartyId, Digest> known_instances_;
   std::set<std::shared_ptr<net::Link>> clients_;
+  RequestQueue requests_;
+  Stalls stalls_;
+  bool answering_ = false;
   std::uint64_t ticks_ = 0;
   std::chrono::nanoseconds suspended_{0};
   bool stopped_ = false, failed_ = false;
