@@ -84,7 +84,7 @@ Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, cons
 Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
   auto asked = wire::decode<wire::StatusRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
-  wire::StatusReply reply{me_, instance_, {}, linked_()};
+  wire::StatusReply reply{me_, instance_, {}, linked_(), 0};
   for (auto& [epoch, key] : keys_.all()) {
     const auto& info = key->info();
     if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
@@ -92,7 +92,8 @@ Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope
     for (const auto& member : info.members) status.members.push_back(member.id);
     const auto show = [&, &epoch = epoch, &key = *key](const Quorum& quorum) {
       if (status.pools.size() < wire::kMaxPools)
-        status.pools.push_back({quorum, leader_of(epoch, quorum), key.pools.available(quorum), key.target(now)});
+        status.pools.push_back({quorum, leader_of(epoch, quorum), key.pools.available(quorum), key.target(now),
+                                key.pools.limits().min});
     };
     for (const auto& quorum : key->quorums) show(quorum);
     for (const auto& [quorum, last] : key->on_demand.all()) show(quorum);
@@ -127,7 +128,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
   if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
   const auto& request = *decoded;
   auto audit = [&](std::string_view outcome, const std::string& reason) {
-    audit_.write({{"request", envelope.sid.hex()},
+    nlohmann::ordered_json entry{{"request", envelope.sid.hex()},
                   {"who", who.uri()},
                   {"outcome", outcome},
                   {"reason", reason},
@@ -136,12 +137,16 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
                   {"presignature", request.presignature.str()},
                   {"quorum", request.quorum},
                   {"context", wire::name(request.context)},
-                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}});
+                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}};
+    if (!request.frontend.empty()) entry["frontend"] = request.frontend;  // what the coordinator says
+    audit_.write(std::move(entry));
   };
   auto refused = [&](SignError error) {
     audit("refused", error.what());
     return fail(std::move(error));
   };
+  if (!request.frontend.empty() && who.role != wire::Role::Coordinator)
+    return refused({SignErrorCode::PolicyDenied, who.str() + " is no coordinator and speaks for nobody else"});
   auto found = key_for(who, request.key, request.epoch);
   if (!found) return refused(found.error());
   ActiveKey& key = **found;
@@ -200,7 +205,7 @@ Online::Answer Online::confirm(const net::PeerIdentity& who, const wire::Envelop
   if (auto denied = policy_.refuse_signature(who, (*key)->info().name, asked->context, now)) return fail(*denied);
   const Curve& curve = *(*key)->info().curve;
   wire::SignRequest as_signed{asked->presignature, asked->quorum, asked->key, asked->epoch, asked->context,
-                              asked->digest, asked->content, 0, 0};
+                              asked->digest, asked->content, 0, 0, {}};
   const auto answer = recent_.find(asked->presignature, RecentPartials::fingerprint(curve.id(), as_signed), now);
   if (!answer) return refuse(SignErrorCode::PresignatureConsumed, "no such partial is remembered");
   const Digest digest = signed_partial_digest(

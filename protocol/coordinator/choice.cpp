@@ -17,6 +17,8 @@ bool about_as_fast(Time latency, Time best) {
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now) {
   const SignerView* common = nullptr;
   for (auto id : state.quorum)
+    if (signers[id].quarantined) return Obstacle::Quarantined;
+  for (auto id : state.quorum)
     if (!signers[id].up()) return Obstacle::Unreachable;
   for (auto id : state.quorum) {
     const auto view = key.views.find(id);

@@ -15,7 +15,7 @@ struct Standing {
 };
 
 /// What keeps a quorum from being used at all.
-enum class Obstacle : std::uint8_t { None, Unreachable, EpochsDiffer, Busy };
+enum class Obstacle : std::uint8_t { None, Unreachable, Quarantined, EpochsDiffer, Busy };
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now);
 Standing standing(const QuorumState& state, const Signers& signers, Time now);
 /// Mean round trip of the slowest member.

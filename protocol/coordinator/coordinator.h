@@ -39,6 +39,10 @@ class Coordinator {
   /// Also if it could not be set up at all.
   void link_down(Time now, PartyId signer);
 
+  /// These signers, and no others, are proven cheats: no quorum with one of them is used or leased from now
+  /// on, leases that are held go back, fan-outs under way may finish. Replaces what was said before.
+  void quarantine(Time now, const std::set<PartyId>& signers);
+
   /// Replies. `request` is the id of the Send they answer; what nobody waits for is counted and dropped.
   void on_status(Time now, PartyId from, const SessionId& request, const wire::StatusReply& reply);
   void on_lease(Time now, PartyId from, const SessionId& request, const wire::LeaseReply& reply);

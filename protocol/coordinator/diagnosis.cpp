@@ -7,7 +7,7 @@ namespace quorate::coordinator {
 namespace {
 
 struct Population {
-  std::vector<PartyId> up, down, waiting;  ///< waiting: link not decided yet
+  std::vector<PartyId> up, down, waiting, quarantined;  ///< waiting: link not decided yet; each in one of them
   std::size_t threshold = 0;
 };
 
@@ -21,6 +21,10 @@ Population population(const KeyState& key, const Signers& signers, const Coordin
   for (PartyId id = 1; id <= kMaxParties; ++id)
     if (signers[id].link != SignerState::Link::Unknown) all.insert(id);
   for (auto id : all) {
+    if (signers[id].quarantined) {
+      out.quarantined.push_back(id);
+      continue;
+    }
     switch (signers[id].link) {
       case SignerState::Link::Up: out.up.push_back(id); break;
       case SignerState::Link::Down: out.down.push_back(id); break;
@@ -40,6 +44,7 @@ std::string reach_text(const Population& p) {
   add(p.up, " up");
   add(p.down, " down");
   add(p.waiting, " not connected yet");
+  add(p.quarantined, " quarantined");
   std::string out = std::to_string(p.up.size());
   if (p.threshold != 0) out += " of " + std::to_string(p.threshold);
   out += p.threshold == 0 && p.up.size() == 1 ? " signer reachable" : " signers reachable";
@@ -57,7 +62,8 @@ Tally tally(const KeyState& key, const Signers& signers, const CoordinatorConfig
   Tally out;
   for (const auto& [quorum, state] : key.quorums) {
     switch (obstacle(key, state, signers, now)) {
-      case Obstacle::Unreachable: break;
+      case Obstacle::Unreachable:
+      case Obstacle::Quarantined: break;
       case Obstacle::EpochsDiffer: ++out.epochs_differ; break;
       case Obstacle::Busy: ++out.busy; break;
       case Obstacle::None:
@@ -127,6 +133,9 @@ Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorCo
   } else if (pools.epochs_differ > 0) {
     out.problem = SignError{SignErrorCode::EpochMismatch,
                             "signers are in different epochs (" + epochs_text(key) + "); " + reach_text(who)};
+  } else if (who.threshold != 0 && who.up.size() < who.threshold &&
+             who.up.size() + who.quarantined.size() >= who.threshold) {
+    out.problem = SignError{SignErrorCode::SignerQuarantined, reach_text(who)};
   } else {
     std::string text = reach_text(who);
     if (who.threshold == 0) {
@@ -150,6 +159,7 @@ Readiness readiness_of(const Outlook& outlook) {
                  " presignatures ready";
     return out;
   }
+  out.can_sign = outlook.may_change;
   out.state = outlook.may_change ? Readiness::State::Unknown : Readiness::State::NotReady;
   out.reason = outlook.problem->code;
   out.detail = outlook.problem->detail;

@@ -175,7 +175,8 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
   key.dirty = true;
   let_go(key.info.id, state.epoch, state.leader, state.leases.take_stale(now_), true);
   // Nobody is left to use them, or they cannot be used.
-  if (key.idle(now_, config_) || obstacle(key, state, signers_, now_) == Obstacle::Unreachable)
+  const Obstacle here = obstacle(key, state, signers_, now_);
+  if (key.idle(now_, config_) || here == Obstacle::Unreachable || here == Obstacle::Quarantined)
     drop_leases(key, state, true);
 }
 

@@ -20,6 +20,7 @@ struct SignerState {
   unsigned misses = 0;                  ///< time-outs and refusals in a row
   Time slow_until = kLongAgo;
   Time busy_until = kLongAgo;           ///< it said Overloaded
+  bool quarantined = false;             ///< by the owner's word; never used
   unsigned suspicions = 0;              ///< failed sums it took part in since its last good signature
   Time suspect_until = kLongAgo;
 

@@ -44,6 +44,7 @@ void Coordinator::launch(KeyState& key, Request& request, QuorumState& state) {
   message.digest = request.job.digest;
   message.content = request.job.content;
   message.deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(whole_ms(remaining), 1, 0xffffffff));
+  actions_.emplace_back(Assigned{request.handle, {lease->id, state.quorum, state.epoch}});
   for (auto id : state.quorum) {
     ++signers_[id].in_flight;
     message.lease = id == state.leader ? static_cast<std::uint16_t>(attempt.lease_asked) : std::uint16_t{0};

@@ -36,6 +36,19 @@ void Coordinator::link_down(Time now, PartyId id) {
   settle();
 }
 
+void Coordinator::quarantine(Time now, const std::set<PartyId>& signers) {
+  advance(now);
+  for (PartyId id = 1; id <= kMaxParties; ++id) signers_[id].quarantined = signers.contains(id);
+  for (auto& [key_id, key] : keys_) {
+    for (auto& [quorum, state] : key.quorums)
+      if (obstacle(key, state, signers_, now_) == Obstacle::Quarantined) drop_leases(key, state, true);
+    key.warm_until = kLongAgo;
+  }
+  mark_all();
+  status_timers();
+  settle();
+}
+
 /// Everything that depended on the link: requests go elsewhere at once, leases of its quorums go back to
 /// leaders that can still be reached.
 void Coordinator::disconnect(PartyId id) {

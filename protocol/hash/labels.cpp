@@ -74,6 +74,8 @@ std::string_view label_text(Label label) {
       return "quorate/1/zero-share";
     case Label::SignedPartial:
       return "quorate/1/signed-partial";
+    case Label::DisputeStatement:
+      return "quorate/1/dispute-statement";
     case Label::LeaderChoice:
       return "quorate/1/leader-choice";
     case Label::SignRequestDigest:

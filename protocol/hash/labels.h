@@ -41,6 +41,7 @@ enum class Label : unsigned {
   PresignRecord,
   ZeroShare,
   SignedPartial,
+  DisputeStatement,
   LeaderChoice,
   SignRequestDigest,
   Count

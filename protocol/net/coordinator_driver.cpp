@@ -81,7 +81,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     timer_.cancel();
     for (auto& [id, dialer] : dialers_) dialer->stop();
     const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
-    for (auto& [handle, done] : std::exchange(waiting_, {})) done(fail(gone));
+    for (auto& [handle, waiting] : std::exchange(waiting_, {})) waiting.done(fail(gone));
     while (!raw_.empty()) end_raw(raw_.begin()->first, fail(gone));
     on_suspicion_ = nullptr;
     on_change_ = nullptr;
@@ -93,11 +93,16 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     settle();
   }
 
-  RequestHandle sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, Bytes content,
-                     std::chrono::nanoseconds deadline, Done done) {
+  void quarantine(const std::set<PartyId>& signers) {
+    core_.quarantine(monotonic_now(), signers);
+    settle();
+  }
+
+  RequestHandle sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done, OnAssigned assigned) {
     const Time now = monotonic_now();
-    const auto handle = core_.submit(now, {key, context, digest, std::move(content), now + deadline});
-    waiting_.emplace(handle, std::move(done));
+    job.deadline = now + within;
+    const auto handle = core_.submit(now, std::move(job));
+    waiting_.emplace(handle, Waiting{std::move(done), std::move(assigned)});
     // A request that is refused at once has its Finish among the actions already; the promise is that
     // nobody is called within this call.
     settle_later();
@@ -157,6 +162,11 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     OnReply on_reply;
     OnEnd on_end;
     boost::asio::steady_timer timer;
+  };
+
+  struct Waiting {
+    Done done;
+    OnAssigned assigned;
   };
 
   static coordinator::CoordinatorConfig with_signers(const DriverSettings& settings) {
@@ -267,6 +277,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
         for (auto& action : actions) {
           std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
                                 [&](coordinator::Finish& finish) { conclude(finish); },
+                                [&](coordinator::Assigned& assigned) { tell(assigned); },
                                 [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
                      action);
         }
@@ -326,7 +337,14 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   void conclude(coordinator::Finish& finish) {
     auto node = waiting_.extract(finish.request);
-    if (node) node.mapped()(std::move(finish.outcome));
+    if (node) node.mapped().done(std::move(finish.outcome));
+  }
+
+  void tell(const coordinator::Assigned& assigned) {
+    const auto it = waiting_.find(assigned.request);
+    if (it == waiting_.end() || !it->second.assigned) return;
+    const auto handler = it->second.assigned;  // it may cancel the request
+    handler(assigned.assignment);
   }
 
   void suspect(const coordinator::Suspicion& suspicion) {
@@ -358,7 +376,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   boost::asio::steady_timer timer_;
   std::map<PartyId, DriverTarget> targets_;
   std::map<PartyId, std::unique_ptr<Dialer>> dialers_;
-  std::unordered_map<RequestHandle, Done> waiting_;
+  std::unordered_map<RequestHandle, Waiting> waiting_;
   std::map<RawKey, Raw> raw_;
   std::map<KeyId, const Curve*> curves_;
   std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
@@ -375,9 +393,10 @@ void CoordinatorDriver::stop() { impl_->stop(); }
 void CoordinatorDriver::on_suspicion(OnSuspicion handler) { impl_->on_suspicion_ = std::move(handler); }
 void CoordinatorDriver::on_change(OnChange handler) { impl_->on_change_ = std::move(handler); }
 void CoordinatorDriver::add_key(const coordinator::KeyInfo& key) { impl_->add_key(key); }
-RequestHandle CoordinatorDriver::sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest,
-                                      Bytes content, std::chrono::nanoseconds deadline, Done done) {
-  return impl_->sign(key, context, digest, std::move(content), deadline, std::move(done));
+void CoordinatorDriver::quarantine(const std::set<PartyId>& signers) { impl_->quarantine(signers); }
+RequestHandle CoordinatorDriver::sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done,
+                                      OnAssigned assigned) {
+  return impl_->sign(std::move(job), within, std::move(done), std::move(assigned));
 }
 void CoordinatorDriver::cancel(RequestHandle request) { impl_->cancel(request); }
 coordinator::Readiness CoordinatorDriver::readiness(const KeyId& key) const {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct DriverSettings {
 class CoordinatorDriver {
  public:
   using Done = std::function<void(Result<coordinator::SignResult, SignError>)>;
+  using OnAssigned = std::function<void(const coordinator::Assignment&)>;
   using OnSuspicion = std::function<void(const coordinator::Suspicion&)>;
   /// Something happened that may have changed what readiness() says.
   using OnChange = std::function<void()>;
@@ -54,10 +56,13 @@ class CoordinatorDriver {
   void on_suspicion(OnSuspicion handler);
   void on_change(OnChange handler);
   void add_key(const coordinator::KeyInfo& key);
+  /// As Coordinator::quarantine().
+  void quarantine(const std::set<PartyId>& signers);
 
-  /// `done` is called exactly once, never within this call.
-  coordinator::RequestHandle sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, Bytes content,
-                                  std::chrono::nanoseconds deadline, Done done);
+  /// The job's deadline is set to `within` from now. `done` is called exactly once, `assigned` before every
+  /// fan-out, neither within this call.
+  coordinator::RequestHandle sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done,
+                                  OnAssigned assigned = {});
   /// `done` is not called then.
   void cancel(coordinator::RequestHandle request);
   [[nodiscard]] coordinator::Readiness readiness(const KeyId& key) const;

@@ -68,6 +68,7 @@ KeyReadiness translate(const coordinator::Readiness& readiness) {
     case coordinator::Readiness::State::Ready: out.state = Readiness::Ready; break;
     case coordinator::Readiness::State::NotReady: out.state = Readiness::NotReady; break;
   }
+  out.can_sign = readiness.can_sign;
   out.reason = readiness.reason;
   out.signers_up = readiness.signers_up;
   return out;
@@ -261,7 +262,8 @@ class SignClient::Impl {
     auto promise = std::make_shared<Promise>(std::move(done));
     auto work = [&engine, key, context, digest, content = Bytes(content.begin(), content.end()), until,
                  promise = std::move(promise)]() mutable {
-      (void)engine.driver().sign(key, context, digest, std::move(content), until - Clock::now(),
+      (void)engine.driver().sign({.key = key, .context = context, .digest = digest, .content = std::move(content)},
+                                 until - Clock::now(),
                                  [promise = std::move(promise)](Result<coordinator::SignResult, SignError> result) {
                                    promise->keep(translate(std::move(result)));
                                  });

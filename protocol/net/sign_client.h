@@ -62,6 +62,7 @@ enum class Readiness : std::uint8_t {
 };
 struct KeyReadiness {
   Readiness state = Readiness::Unknown;
+  bool can_sign = true;       ///< a request made now has a chance; true while nothing is known
   SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would get
   std::size_t signers_up = 0;
 };

@@ -22,7 +22,9 @@ Blame get_blame(Reader& in) {
   return out;
 }
 
-void put(Writer& out, const PublicKeyInfo& info) {
+}  // namespace
+
+void put_info(Writer& out, const PublicKeyInfo& info) {
   require(info.curve != nullptr && info.threshold >= 2 && info.threshold <= info.members.size());
   require(info.share_points.size() == info.members.size());
   require(info.confirmations.size() == info.members.size());
@@ -69,8 +71,6 @@ PublicKeyInfo get_info(Reader& in) {
   return out;
 }
 
-}  // namespace
-
 Bytes encode(const KeygenRequest& request) {
   require(request.threshold >= 2 && request.threshold <= request.members.size());
   Writer out;
@@ -109,7 +109,7 @@ Bytes encode(const KeygenResult& result) {
   Writer out;
   out.u8(result.ok ? 1 : 0);
   if (result.ok) {
-    put(out, result.info);
+    put_info(out, result.info);
     require(!result.spki.empty());
     out.bytes16(result.spki, kMaxSpki);
   } else {

@@ -95,7 +95,8 @@ class WholeRun {
                                     static_cast<wire::DigestAlgorithm>(algorithm),
                                     content,
                                     1000,
-                                    0};
+                                    0,
+                                    {}};
     Scalar r;
     std::vector<Scalar> partials;
     for (auto& [id, batch] : batches_) {

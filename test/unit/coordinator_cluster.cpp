@@ -102,6 +102,13 @@ void FakeCluster::cancel(RequestHandle handle, std::size_t c) {
   drain(c);
 }
 
+void FakeCluster::quarantine(const std::set<PartyId>& signers) {
+  for (std::size_t c = 0; c < coordinators_.size(); ++c) {
+    coordinators_[c]->quarantine(now_, signers);
+    drain(c);
+  }
+}
+
 FakeCluster::Outcome FakeCluster::sign(const std::string& content, Time within, std::size_t c) {
   const auto handle = submit(content, within, c);
   while (outcome(handle, c) == nullptr) step();
@@ -236,6 +243,9 @@ void FakeCluster::drain(std::size_t c) {
         if (!verify_ecdsa(info_.X, m, {finish->outcome->r, finish->outcome->s}) || finish->outcome->s.is_high())
           violations_.push_back("a signature does not verify or is not low-s");
       }
+    } else if (auto* assigned = std::get_if<Assigned>(&action)) {
+      assigned_.push_back({c, *assigned});
+      assigned_ids_.insert({c, assigned->assignment.presignature});
     } else {
       suspicions_.push_back(std::get<Suspicion>(action));
     }
@@ -243,6 +253,7 @@ void FakeCluster::drain(std::size_t c) {
 }
 
 void FakeCluster::check_sent(std::size_t c, const wire::SignRequest& request) {
+  unassigned_ += !assigned_ids_.contains({c, request.presignature});
   const auto [it, first] = used_for_.emplace(std::pair(c, request.presignature), subject(request));
   if (!first && it->second != subject(request)) violations_.push_back("one presignature was sent with two contents");
 }

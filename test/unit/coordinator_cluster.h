@@ -88,6 +88,7 @@ class FakeCluster {
   RequestHandle submit(const std::string& content, Time within = milliseconds(200), std::size_t c = 0);
   RequestHandle submit(SigningJob job, std::size_t c = 0);
   void cancel(RequestHandle handle, std::size_t c = 0);
+  void quarantine(const std::set<PartyId>& signers);
   /// Submits, and runs until it is finished.
   Outcome sign(const std::string& content, Time within = milliseconds(200), std::size_t c = 0);
   void run_for(Time span) { run_until(now_ + span); }
@@ -109,6 +110,10 @@ class FakeCluster {
   [[nodiscard]] std::size_t finished() const { return outcomes_.size(); }
   [[nodiscard]] const std::vector<Sent>& sent() const { return sent_; }
   [[nodiscard]] const std::vector<Suspicion>& suspicions() const { return suspicions_; }
+  /// By coordinator, in order.
+  [[nodiscard]] const std::vector<std::pair<std::size_t, Assigned>>& assigned() const { return assigned_; }
+  /// Sign requests that went out without an Assigned before them.
+  [[nodiscard]] std::size_t unassigned() const { return unassigned_; }
   template <class Message>
   [[nodiscard]] std::size_t count(Time since = kLongAgo, std::size_t c = 0) const {
     std::size_t n = 0;
@@ -152,6 +157,9 @@ class FakeCluster {
   std::map<std::pair<std::size_t, PresignatureId>, Bytes> used_for_;
   std::vector<Sent> sent_;
   std::vector<Suspicion> suspicions_;
+  std::vector<std::pair<std::size_t, Assigned>> assigned_;
+  std::set<std::pair<std::size_t, PresignatureId>> assigned_ids_;
+  std::size_t unassigned_ = 0;
   std::vector<std::string> violations_;
 };
 

@@ -72,7 +72,7 @@ class Supply : public testing::Test {
       const auto answer = ask(member, {MessageType::SignRequest, {}, kNobody, member,
                                        wire::encode(wire::SignRequest{id, quorum, world.key(), world.epoch,
                                                                       wire::Context::Tls13ServerCertificateVerify,
-                                                                      wire::DigestAlgorithm::Sha256, text, 1000, 0})});
+                                                                      wire::DigestAlgorithm::Sha256, text, 1000, 0, {}})});
       if (answer.type != MessageType::SignReply) return false;
       const auto reply = *wire::decode<wire::SignReply>(answer.payload, Curve::p256());
       partials.push_back(reply.s);
@@ -272,7 +272,7 @@ TEST_F(SmallSupply, a_request_that_waited_longer_than_its_deadline_is_refused_an
   const auto id = lease(quorum)->ids.at(0);
   const auto depth = key(leader).pools.depth(quorum);
   const wire::SignRequest request{id, quorum, world.key(), world.epoch, wire::Context::Tls13ServerCertificateVerify,
-                                  wire::DigestAlgorithm::Sha256, content(1), 200, 0};
+                                  wire::DigestAlgorithm::Sha256, content(1), 200, 0, {}};
   const wire::Envelope envelope{MessageType::SignRequest, {}, kNobody, leader, wire::encode(request)};
   const auto late = ask(leader, envelope, milliseconds(201));
   ASSERT_EQ(late.type, MessageType::Refusal);
@@ -295,7 +295,7 @@ TEST_F(SmallSupply, no_partial_with_a_quorum_in_quarantine_not_even_again) {
     const auto answer = ask(leader, {MessageType::SignRequest, {}, kNobody, leader,
                                      wire::encode(wire::SignRequest{id, quorum, world.key(), world.epoch,
                                                                     wire::Context::Tls13ServerCertificateVerify,
-                                                                    wire::DigestAlgorithm::Sha256, content(1), 1000, 0})});
+                                                                    wire::DigestAlgorithm::Sha256, content(1), 1000, 0, {}})});
     ASSERT_EQ(answer.type, MessageType::Refusal);
     EXPECT_EQ(wire::decode<wire::Refusal>(answer.payload)->code, SignErrorCode::SignerQuarantined);
   }
