@@ -84,14 +84,14 @@ Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, cons
 Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
   auto asked = wire::decode<wire::StatusRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
-  wire::StatusReply reply{me_, instance_, {}, linked_(), 0};
+  wire::StatusReply reply{me_, instance_, {}, linked_(), quarantine_version()};
   for (auto& [epoch, key] : keys_.all()) {
     const auto& info = key->info();
     if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
     wire::KeyStatus status{info.key, epoch, info.curve->id(), static_cast<std::uint8_t>(info.threshold), {}, {}};
     for (const auto& member : info.members) status.members.push_back(member.id);
     const auto show = [&, &epoch = epoch, &key = *key](const Quorum& quorum) {
-      if (status.pools.size() < wire::kMaxPools)
+      if (status.pools.size() < wire::kMaxPools && !why_blocked(key.info().key, quorum))
         status.pools.push_back({quorum, leader_of(epoch, quorum), key.pools.available(quorum), key.target(now),
                                 key.pools.limits().min});
     };
@@ -109,6 +109,7 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
   counters_.leased += reply.ids.size();
   reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
   reply.available = key.pools.available(quorum);
+  reply.quarantine = quarantine_version();
   return reply;
 }
 

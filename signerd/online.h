@@ -26,6 +26,11 @@ class Online {
   /// Presigner::want(); until it is set, every quorum is fine.
   std::function<Result<void, SignError>(ActiveKey&, const Quorum&, Clock::time_point)> on_want =
       [](ActiveKey&, const Quorum&, Clock::time_point) { return Result<void, SignError>{}; };
+  /// Accusations::version(), which every status and lease carries.
+  std::function<std::uint64_t()> quarantine_version = [] { return std::uint64_t{0}; };
+  /// Presigner::why_blocked(): such quorums are not shown.
+  std::function<std::optional<SignError>(const KeyId&, const Quorum&)> why_blocked =
+      [](const KeyId&, const Quorum&) { return std::optional<SignError>{}; };
   /// Something was taken from a pool since the last call.
   bool take_consumed() { return std::exchange(consumed_, false); }
 

@@ -139,6 +139,7 @@ void PairSetups::destroy(const EpochId& epoch, PartyId peer, const Abort& why) {
 }
 
 void PairSetups::leave_out(PartyId peer) {
+  if (peer == me_) return states_.clear();
   std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
   for (const auto& [epoch, key] : keys_.all())
     if (key->info().member(peer) != nullptr) announce(epoch, peer, SetupId{});

@@ -42,17 +42,22 @@ Digest fresh_instance() {
 
 bool is_setup(MessageType type) { return type >= MessageType::SetupOpen && type <= MessageType::SetupReady; }
 bool is_keygen(MessageType type) { return type >= MessageType::KeygenRound1 && type <= MessageType::KeygenEvidence; }
+bool is_accusation(MessageType type) {
+  return type == MessageType::DisputeNotice || type == MessageType::QuarantineNotice ||
+         type == MessageType::QuarantineRequest || type == MessageType::QuarantineClear;
+}
 bool is_presign(MessageType type) { return type >= MessageType::PresignStart && type <= MessageType::PresignAbort; }
 
 }  // namespace
 
-Server::Server(Config config, ShareStore store, Disputes disputes, Audit audit)
+Server::Server(Config config, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit)
     : config_(std::move(config)),
       log_(config_.log_level),
       audit_(std::move(audit)),
       instance_(fresh_instance()),
       store_(std::move(store)),
       disputes_(std::move(disputes)),
+      quarantine_(std::move(quarantine)),
       keys_(config_.pool),
       policy_(config_.policy),
       suspended_(suspended_time()) {}
@@ -71,8 +76,10 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
   if (!store) return fail(store.error());
   auto disputes = Disputes::open(config.state_directory / "disputes.json");
   if (!disputes) return fail(disputes.error());
+  auto quarantine = Quarantine::open(config.state_directory / "quarantine");
+  if (!quarantine) return fail(quarantine.error());
   std::unique_ptr<Server> server(new Server(std::move(config), std::move(store).value(), std::move(disputes).value(),
-                                            std::move(audit).value()));
+                                            std::move(quarantine).value(), std::move(audit).value()));
   if (auto ok = server->open(); !ok) return fail(ok.error());
   return server;
 }
@@ -112,12 +119,26 @@ Result<void, std::string> Server::open() {
                                              policy_, log_, view);
   online_ = std::make_unique<Online>(config_.id, *config_.identity, instance_, keys_, policy_, audit_,
                                      [this] { return mesh_->linked(); });
+  Identities pinned;
+  for (const auto& member : config_.group.members) pinned.emplace(member.id, member.identity);
+  accusations_ = std::make_unique<Accusations>(Accusations::Parts{config_.id, *config_.identity, std::move(pinned), keys_,
+                                                                  disputes_, quarantine_, policy_, log_, view});
+  accusations_->on_quarantine = [this](PartyId signer) {
+    presigner_->leave_out(signer);
+    setups_->leave_out(signer);
+  };
+  setups_->on_dispute = [this](const EpochId& epoch, PartyId peer, Fault fault) {
+    accusations_->dispute(epoch, peer, fault, Clock::now());
+  };
+  online_->quarantine_version = [this] { return accusations_->version(); };
+  online_->why_blocked = [this](const KeyId& key, const Quorum& quorum) { return presigner_->why_blocked(key, quorum); };
   online_->on_want = [this](ActiveKey& key, const Quorum& quorum, Clock::time_point now) {
     return presigner_->want(key, quorum, now);
   };
   setups_->on_change = [this] { presigner_->tick(Clock::now()); };
   ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
   if (auto loaded = ceremonies_->load(); !loaded) return fail(loaded.error());
+  accusations_->start();
 
   net::ListenerSettings settings;
   settings.address = config_.listen_host;
@@ -141,7 +162,8 @@ bool Server::run() {
                         {"cluster", config_.cluster},
                         {"listen", config_.listen_host + ":" + std::to_string(config_.listen_port)},
                         {"keys", keys_.all().size()},
-                        {"disputes", disputes_.size()}});
+                        {"disputes", disputes_.size()},
+                        {"quarantined", quarantine_.signers()}});
   tick_later();
   io_.run();
   audit_.flush();
@@ -213,15 +235,21 @@ void Server::answer_some() {
     const auto link = request->link.lock();
     if (!link || !link->is_up()) continue;
     const auto now = Clock::now();
-    if (auto answer = online_->answer(link->peer(), request->envelope, now, now - request->since)) reply(link, *answer);
+    auto answer = is_accusation(request->envelope.type)
+                      ? accusations_->answer(link->peer(), request->envelope, now)
+                      : online_->answer(link->peer(), request->envelope, now, now - request->since);
+    if (answer) reply(link, *answer);
   }
   if (online_->take_consumed()) presigner_->tick(Clock::now());
   if (!requests_.empty()) answer_later();
 }
 
 void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer) {
-  link->send(answer);
-  if (link->queued_bytes() <= kMaxBacklog) return;
+  // What waits already counts, not this: a list with evidence is longer than all that.
+  if (link->queued_bytes() <= kMaxBacklog) {
+    link->send(answer);
+    return;
+  }
   log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
   link->close("you do not read your answers");
   clients_.erase(link);
@@ -230,6 +258,7 @@ void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope&
 void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
+  if (is_accusation(envelope.type)) return accusations_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
   if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope, Clock::now());
   log_.debug("unexpected_message", {{"peer", envelope.from}, {"type", static_cast<int>(envelope.type)}});
@@ -245,6 +274,7 @@ void Server::peer_up(PartyId peer, const Digest& instance) {
   log_.info("peer_up", {{"peer", peer}, {"new_process", new_process}, {"presignatures_dropped", dropped}});
   setups_->peer_up(peer, new_process, Clock::now());
   ceremonies_->peer_up(peer);
+  accusations_->peer_up(peer, Clock::now());
 }
 
 void Server::peer_down(PartyId peer) {
@@ -283,6 +313,7 @@ void Server::tick() {
   if (++ticks_ % kTicksPerSecond == 0) {
     setups_->tick(now);
     ceremonies_->tick(now);
+    accusations_->tick(now);
     audit_.flush();
   }
   tick_later();

@@ -6,6 +6,7 @@
 
 #include "protocol/net/listener.h"
 #include "protocol/net/mesh.h"
+#include "signerd/accusations.h"
 #include "signerd/ceremonies.h"
 #include "signerd/config.h"
 #include "signerd/online.h"
@@ -29,7 +30,7 @@ class Server {
   bool run();
 
  private:
-  Server(Config config, ShareStore store, Disputes disputes, Audit audit);
+  Server(Config config, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit);
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
   void serve(const std::shared_ptr<net::Link>& link);
@@ -51,6 +52,7 @@ class Server {
   Digest instance_;
   ShareStore store_;
   Disputes disputes_;
+  Quarantine quarantine_;
   KeyRing keys_;
   Policy policy_;
   boost::asio::io_context io_{1};
@@ -61,6 +63,7 @@ class Server {
   std::unique_ptr<SessionHost> sessions_;
   std::unique_ptr<PairSetups> setups_;
   std::unique_ptr<Presigner> presigner_;
+  std::unique_ptr<Accusations> accusations_;
   std::unique_ptr<Ceremonies> ceremonies_;
   std::unique_ptr<Online> online_;
   std::map<PartyId, Digest> known_instances_;
