@@ -44,8 +44,9 @@ bool is_presign(MessageType type) { return type >= MessageType::PresignStart && 
 
 }  // namespace
 
-Server::Server(Config config, ShareStore store, Disputes disputes, Audit audit)
+Server::Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Audit audit)
     : config_(std::move(config)),
+      interposer_(std::move(interposer)),
       log_(config_.log_level),
       audit_(std::move(audit)),
       instance_(fresh_instance()),
@@ -57,7 +58,7 @@ Server::Server(Config config, ShareStore store, Disputes disputes, Audit audit)
 
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
+Result<std::unique_ptr<Server>, std::string> Server::start(Config config, Interposer interposer) {
   // Secrets stay out of core dumps, of other users' debuggers and of the swap file.
   ::prctl(PR_SET_DUMPABLE, 0);
   if (config.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
@@ -69,8 +70,8 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
   if (!store) return fail(store.error());
   auto disputes = Disputes::open(config.state_directory / "disputes.json");
   if (!disputes) return fail(disputes.error());
-  std::unique_ptr<Server> server(new Server(std::move(config), std::move(store).value(), std::move(disputes).value(),
-                                            std::move(audit).value()));
+  std::unique_ptr<Server> server(new Server(std::move(config), std::move(interposer), std::move(store).value(),
+                                            std::move(disputes).value(), std::move(audit).value()));
   if (auto ok = server->open(); !ok) return fail(ok.error());
   return server;
 }
@@ -85,6 +86,8 @@ Result<void, std::string> Server::open() {
   links.tls = config_.tls;
   links.cluster = config_.cluster;
   links.instance = instance_;
+  links.min_version = interposer_.min_version;
+  links.max_version = interposer_.max_version;
   links.sign_hello = [this](const Digest& digest) { return config_.identity->sign(digest); };
   links.log = [this](int level, std::string_view text) {
     if (level <= net::kLogWarning) {
@@ -99,7 +102,7 @@ Result<void, std::string> Server::open() {
   events.message = [this](wire::Envelope envelope) { on_peer(std::move(envelope)); };
   mesh_ = std::make_unique<net::Mesh>(io_, config_.id, std::move(members), std::move(links), std::move(events));
 
-  const MeshView view{[this](const wire::Envelope& envelope) { return mesh_->send(envelope); },
+  const MeshView view{[this](const wire::Envelope& envelope) { return send(envelope); },
                       [this](PartyId peer) { return mesh_->linked(peer); }};
   sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send);
   setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
@@ -173,8 +176,23 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
   link->adopt(std::move(events));
 }
 
+bool Server::send(const wire::Envelope& envelope) {
+  if (!interposer_.outgoing) return mesh_->send(envelope);
+  interposer_.outgoing(envelope, [this](const wire::Envelope& passed) { mesh_->send(passed); });
+  return true;
+}
+
+void Server::reply(net::Link& link, const wire::Envelope& envelope) {
+  if (!interposer_.outgoing) {
+    link.send(envelope);
+    return;
+  }
+  interposer_.outgoing(envelope, [&link](const wire::Envelope& passed) { link.send(passed); });
+}
+
 void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope) {
   if (was_suspended()) return;
+  if (interposer_.incoming) interposer_.incoming(envelope);
   if (envelope.type == MessageType::KeygenRequest) {
     std::weak_ptr<net::Link> weak = link;
     ceremonies_->on_request(link->peer(), envelope, [weak](const wire::Envelope& answer) {
@@ -182,7 +200,7 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envel
     });
     return;
   }
-  if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) link->send(*answer);
+  if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) reply(*link, *answer);
   if (link->queued_bytes() > kMaxBacklog) {
     log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
     link->close("you do not read your answers");
@@ -194,6 +212,7 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envel
 
 void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
+  if (interposer_.incoming) interposer_.incoming(envelope);
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
   if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope, Clock::now());

@@ -8,6 +8,7 @@
 #include "protocol/net/mesh.h"
 #include "signerd/ceremonies.h"
 #include "signerd/config.h"
+#include "signerd/interposer.h"
 #include "signerd/online.h"
 #include "signerd/presigner.h"
 
@@ -18,7 +19,7 @@ namespace quorate::signerd {
 class Server {
  public:
   /// The error says which file or address is to blame.
-  static Result<std::unique_ptr<Server>, std::string> start(Config config);
+  static Result<std::unique_ptr<Server>, std::string> start(Config config, Interposer interposer = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -28,12 +29,14 @@ class Server {
   bool run();
 
  private:
-  Server(Config config, ShareStore store, Disputes disputes, Audit audit);
+  Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Audit audit);
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
   void serve(const std::shared_ptr<net::Link>& link);
   void on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope);
   void on_peer(wire::Envelope envelope);
+  bool send(const wire::Envelope& envelope);
+  void reply(net::Link& link, const wire::Envelope& envelope);
   void peer_up(PartyId peer, const Digest& instance);
   void peer_down(PartyId peer);
   void tick();
@@ -42,6 +45,7 @@ class Server {
   void shut_down(std::string_view why);
 
   Config config_;
+  Interposer interposer_;
   Log log_;
   Audit audit_;
   Digest instance_;
