@@ -50,8 +50,10 @@ bool is_presign(MessageType type) { return type >= MessageType::PresignStart && 
 
 }  // namespace
 
-Server::Server(Config config, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit)
+Server::Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Quarantine quarantine,
+               Audit audit)
     : config_(std::move(config)),
+      interposer_(std::move(interposer)),
       log_(config_.log_level),
       audit_(std::move(audit)),
       instance_(fresh_instance()),
@@ -64,7 +66,7 @@ Server::Server(Config config, ShareStore store, Disputes disputes, Quarantine qu
 
 Server::~Server() = default;
 
-Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
+Result<std::unique_ptr<Server>, std::string> Server::start(Config config, Interposer interposer) {
   // Secrets stay out of core dumps, of other users' debuggers and of the swap file.
   ::prctl(PR_SET_DUMPABLE, 0);
   if (config.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
@@ -78,8 +80,9 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
   if (!disputes) return fail(disputes.error());
   auto quarantine = Quarantine::open(config.state_directory / "quarantine");
   if (!quarantine) return fail(quarantine.error());
-  std::unique_ptr<Server> server(new Server(std::move(config), std::move(store).value(), std::move(disputes).value(),
-                                            std::move(quarantine).value(), std::move(audit).value()));
+  std::unique_ptr<Server> server(new Server(std::move(config), std::move(interposer), std::move(store).value(),
+                                            std::move(disputes).value(), std::move(quarantine).value(),
+                                            std::move(audit).value()));
   if (auto ok = server->open(); !ok) return fail(ok.error());
   return server;
 }
@@ -94,6 +97,8 @@ Result<void, std::string> Server::open() {
   links.tls = config_.tls;
   links.cluster = config_.cluster;
   links.instance = instance_;
+  links.min_version = interposer_.min_version;
+  links.max_version = interposer_.max_version;
   links.sign_hello = [this](const Digest& digest) { return config_.identity->sign(digest); };
   links.log = [this](int level, std::string_view text) {
     if (level <= net::kLogWarning) {
@@ -108,7 +113,7 @@ Result<void, std::string> Server::open() {
   events.message = [this](wire::Envelope envelope) { on_peer(std::move(envelope)); };
   mesh_ = std::make_unique<net::Mesh>(io_, config_.id, std::move(members), std::move(links), std::move(events));
 
-  const MeshView view{[this](const wire::Envelope& envelope) { return mesh_->send(envelope); },
+  const MeshView view{[this](const wire::Envelope& envelope) { return send(envelope); },
                       [this](PartyId peer) { return mesh_->linked(peer); }};
   sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send, CpuShare(config_.presign_max_cpu));
   setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
@@ -200,8 +205,15 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
   link->adopt(std::move(events));
 }
 
+bool Server::send(const wire::Envelope& envelope) {
+  if (!interposer_.outgoing) return mesh_->send(envelope);
+  interposer_.outgoing(envelope, [this](const wire::Envelope& passed) { mesh_->send(passed); });
+  return true;
+}
+
 void Server::on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope) {
   if (was_suspended()) return;
+  if (interposer_.incoming) interposer_.incoming(envelope);
   if (envelope.type == MessageType::KeygenRequest) {
     std::weak_ptr<net::Link> weak = link;
     ceremonies_->on_request(link->peer(), envelope, [weak](const wire::Envelope& answer) {
@@ -247,7 +259,11 @@ void Server::answer_some() {
 void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer) {
   // What waits already counts, not this: a list with evidence is longer than all that.
   if (link->queued_bytes() <= kMaxBacklog) {
-    link->send(answer);
+    if (interposer_.outgoing) {
+      interposer_.outgoing(answer, [&link](const wire::Envelope& passed) { link->send(passed); });
+    } else {
+      link->send(answer);
+    }
     return;
   }
   log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
@@ -257,6 +273,7 @@ void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope&
 
 void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
+  if (interposer_.incoming) interposer_.incoming(envelope);
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
   if (is_accusation(envelope.type)) return accusations_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());

@@ -9,6 +9,7 @@
 #include "signerd/accusations.h"
 #include "signerd/ceremonies.h"
 #include "signerd/config.h"
+#include "signerd/interposer.h"
 #include "signerd/online.h"
 #include "signerd/presigner.h"
 #include "signerd/request_queue.h"
@@ -20,7 +21,7 @@ namespace quorate::signerd {
 class Server {
  public:
   /// The error says which file or address is to blame.
-  static Result<std::unique_ptr<Server>, std::string> start(Config config);
+  static Result<std::unique_ptr<Server>, std::string> start(Config config, Interposer interposer = {});
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server();
@@ -30,7 +31,7 @@ class Server {
   bool run();
 
  private:
-  Server(Config config, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit);
+  Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit);
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
   void serve(const std::shared_ptr<net::Link>& link);
@@ -39,6 +40,7 @@ class Server {
   void answer_some();
   void reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer);
   void on_peer(wire::Envelope envelope);
+  bool send(const wire::Envelope& envelope);
   void peer_up(PartyId peer, const Digest& instance);
   void peer_down(PartyId peer);
   void tick();
@@ -47,6 +49,7 @@ class Server {
   void shut_down(std::string_view why);
 
   Config config_;
+  Interposer interposer_;
   Log log_;
   Audit audit_;
   Digest instance_;

@@ -33,8 +33,9 @@ class Identity:
 
 
 class Cluster:
-    def __init__(self, root, build, base_port):
+    def __init__(self, root, build, base_port, signers=3, threshold=2):
         self.root, self.build, self.base = pathlib.Path(root), pathlib.Path(build), base_port
+        self.numbers, self.threshold = tuple(range(1, signers + 1)), threshold
         self.top = pathlib.Path(tempfile.mkdtemp(prefix='quorate-matrix.'))
         self.top.chmod(0o755)
         self.dir = self.top / 'cluster'
@@ -60,14 +61,14 @@ class Cluster:
 
     # ---- life ----
 
-    def start(self):
+    def start(self, deadline_ms=3000):
+        """What most tests are about is whether servers work, on whatever machine, and not how fast: hence the deadline."""
         run(self.root / 'tools/quickstart', '--keep', '--dir', self.dir, '--build', self.build, '--base-port', self.base,
-            timeout=900)
+            '--signers', len(self.numbers), '--threshold', self.threshold, timeout=900)
         env = (self.dir / 'env').read_text()
         for number, pid in enumerate(re.search(r'SIGNER_PIDS="([\d ]+)"', env).group(1).split(), 1):
             self.signers[number] = int(pid)
-        # What is tested is whether servers work, on whatever machine, and not how fast.
-        self.edit_provider(self.provider_json, deadline_ms=3000)
+        self.edit_provider(self.provider_json, deadline_ms=deadline_ms)
         self.identities['P-256'] = Identity(self.dir / 'frontend', self.dir / 'frontend/web.crt',
                                             self.dir / 'frontend/key.pem', 'P-256')
         self.wait()
@@ -109,33 +110,87 @@ class Cluster:
         except OSError:
             return False
 
-    def stop_signer(self, number):
+    def signal_signer(self, number, what):
+        process = self.signers[number]
+        pid = process if isinstance(process, int) else process.pid
+        expect(self._is_signer(number, pid), f'signer {number} does not run')
+        os.kill(pid, what)
+
+    def stop_signer(self, number, how=signal.SIGTERM):
         process = self.signers.pop(number)
         pid = process if isinstance(process, int) else process.pid
         if self._is_signer(number, pid):
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, how)
+            os.kill(pid, signal.SIGCONT)  # it may be stopped
         if not isinstance(process, int):
             process.wait(10)
         else:
             eventually(lambda: not self._is_signer(number, pid), f'signer {number} ends')
 
-    def start_signer(self, number):
+    def start_signer(self, number, fault='', versions=''):
+        """signerd, or with a fault (test/system/faulty) the one that lies after SIGUSR1, or speaks other versions."""
         home = self.dir / f'signer-{number}'
+        command, env = [self.build / 'signerd/signerd', '--config', home / 'signerd.json'], dict(PLAIN)
+        if fault or versions:
+            command = [self.build / 'test/system/faulty_signerd', home / 'signerd.json']
+            env.update((name, value) for name, value in (('QUORATE_FAULT', fault), ('QUORATE_VERSIONS', versions)) if value)
         with open(home / 'signerd.log', 'ab') as log:
-            self.signers[number] = subprocess.Popen([self.build / 'signerd/signerd', '--config', home / 'signerd.json'],
-                                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=PLAIN)
+            self.signers[number] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
+
+    def edit_signer(self, number, **changes):
+        path = self.dir / f'signer-{number}/signerd.json'
+        config = json.loads(path.read_text())
+        config.update(changes)
+        path.write_text(json.dumps(config, indent=2))
+
+    def log(self, number, event=None):
+        """The events of one signer's log, of all its processes, oldest first; those of one kind if `event` is given."""
+        entries = []
+        for line in (self.dir / f'signer-{number}/signerd.log').read_text(errors='replace').splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue  # a line that a killed process did not finish
+            if event in (None, entry.get('event')):
+                entries.append(entry)
+        return entries
+
+    # ---- pools ----
+
+    def status(self):
+        """What `quorate status` says of each signer that answers: by its number."""
+        text = subprocess.run([str(self.quorate), '--json', 'status', '--config', str(self.dir / 'admin/provider.json')], env=PLAIN,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30, check=False).stdout.decode()
+        signers = json.loads(text)['signers'] if text.strip() else []
+        return {signer['id']: signer for signer in signers if signer['up']}
+
+    def pools(self):
+        """Presignatures by quorum, as the leaders have them; quorums of which every member answers."""
+        status = self.status()
+        return {tuple(pool['quorum']): pool['available'] for number, signer in status.items() for key in signer['keys']
+                for pool in key['pools'] if pool['leader'] == number and all(member in status for member in pool['quorum'])}
+
+    def wait_for_pools(self, quorums, at_least, seconds=60):
+        """Until so many quorums are live, and each has as many presignatures."""
+        def filled():
+            pools = self.pools()
+            return len(pools) >= quorums and min(pools.values()) >= at_least
+        try:
+            eventually(filled, f'{quorums} quorums have {at_least} presignatures each', seconds, 0.2)
+        except Failure as failure:
+            raise Failure(f'{failure}; at the end {self.pools()}') from None
 
     def restart_all(self):
-        for number in (1, 2, 3):
+        for number in self.numbers:
             self.stop_signer(number)
-        for number in (1, 2, 3):
+        for number in self.numbers:
             self.start_signer(number)
         time.sleep(0.5)
         self.wait()
 
     def allow(self, contexts):
         """Lets front ends sign in these contexts too, by what an administrator would write in signerd.json."""
-        for number in (1, 2, 3):
+        for number in self.numbers:
             path = self.dir / f'signer-{number}/signerd.json'
             config = json.loads(path.read_text())
             ordinary = ['tls13-server-certificate-verify', 'tls12-server-key-exchange']
@@ -148,7 +203,7 @@ class Cluster:
     def audit(self):
         """What the signers wrote down, oldest first of each signer."""
         entries = []
-        for number in (1, 2, 3):
+        for number in self.numbers:
             path = self.dir / f'signer-{number}/audit.log'
             if path.exists():
                 entries += [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
