@@ -134,9 +134,17 @@ void Investigations::judge(Cases::iterator at) {
   }
   for (const auto& reply : c.suspicion.replies) judge_reply(c, *c.valid.begin(), reply);
   const Suspicion& s = c.suspicion;
-  for (const auto& [offender, record] : c.offenders)
+  for (const auto& [offender, record] : c.offenders) {
+    const bool asked_already = std::any_of(cases_.begin(), cases_.end(), [&, id = offender](const Case& other) {
+      return other.confirming && other.pending.contains(id);
+    });
+    if (asked_already) {
+      c.verdict.note = "signer " + std::to_string(offender) + " is being asked to repeat another wrong partial signature";
+      continue;
+    }
     ask(c, offender, wire::ConfirmRequest{s.presignature, s.quorum, s.key, s.epoch, s.context, s.digest, s.content},
         limits_.confirm_time);
+  }
   c.confirming = true;
   if (c.pending.empty()) close(at);
 }

@@ -50,8 +50,8 @@ struct Verdict {
 
 /// SPEC 6.4: finds out who spoilt an attempt, and has it confirmed. A pure machine: Suspicion in, questions
 /// out, answers in, verdict out. It asks every member of the quorum once for its record and every offender
-/// once for a repetition: at most 2T messages, in two waits. Few investigations at a time and one for a quorum;
-/// others are dropped and counted, since whoever cheats all the time will be met again. Nothing that a signer
+/// once for a repetition: at most 2T messages, in two waits. Few investigations at a time, one for a quorum, one
+/// repetition of a signer; others are dropped and counted, since whoever cheats all the time will be met again. Nothing that a signer
 /// says of another is believed without that one's signature, and no silence is held against anyone.
 class Investigations {
  public:

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <thread>
 
+#include "protocol/net/evidence_file.h"
 #include "test/provider/library.h"
 #include "test/sim/fake_signers.h"
 
@@ -35,6 +36,7 @@ class Cluster : public testing::Test {
     dir_.write("frontend.crt", identity.certificate);
     dir_.write("frontend.key", identity.key);
     dir_.write("ca.crt", signers_.ca().certificate());
+    std::filesystem::create_directory(dir_.path("evidence"));
     std::string list;
     for (PartyId id = 1; id <= 3; ++id)
       list += (id == 1 ? "" : ", ") + std::string(R"({"id": )") + std::to_string(id) + R"(, "address": "127.0.0.1:)" +
@@ -42,7 +44,7 @@ class Cluster : public testing::Test {
     return dir_.write("provider.json", R"({"cluster": "test", "signers": [)" + list +
                                            R"(], "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"}, )" +
                                            R"("deadline_ms": )" + std::to_string(deadline_ms) +
-                                           R"(, "log": {"file": "provider.log", "level": "debug"}})");
+                                           R"(, "log": {"file": "provider.log", "level": "debug"}, "evidence": "evidence"})");
   }
   bool signs(std::uint8_t fill = 7) {
     const auto signature = digest_sign(library_.get(), key_.get(), "SHA256", tls13_content(fill));
@@ -91,6 +93,29 @@ TEST_F(Cluster, signs_and_leaves_the_queue_clean) {
   EXPECT_TRUE(queue_is_empty());
   for (std::uint8_t i = 0; i < 20; ++i) EXPECT_TRUE(signs(i));
   EXPECT_TRUE(queue_is_empty());
+}
+
+TEST_F(Cluster, keeps_evidence_against_a_signer_that_lies_and_leaves_it_out) {
+  signers_.set_lying(2, true);
+  for (int i = 0; i < 400 && log().find("confirmed=\"yes\"") == std::string::npos; ++i)
+    EXPECT_TRUE(signs(static_cast<std::uint8_t>(i))) << log();
+  EXPECT_NE(log().find("signer 2 gave a wrong partial signature confirmed=\"yes\"; evidence in "), std::string::npos) << log();
+  std::size_t files = 0;
+  Identities pinned;
+  for (PartyId id = 1; id <= 3; ++id) pinned[id] = signers_.identity(id);
+  for (const auto& entry : std::filesystem::directory_iterator(dir_.path("evidence"))) {
+    ++files;
+    const auto file = net::load_evidence(entry.path());
+    ASSERT_TRUE(file) << file.error();
+    const auto culprit = verify(std::get<BlameEvidence>(file->evidence), pinned, signers_.key().id);
+    ASSERT_TRUE(culprit) << culprit.error();
+    EXPECT_EQ(*culprit, 2);
+  }
+  EXPECT_GE(files, 1u);
+  EXPECT_TRUE(signs());
+  const auto before = signers_.partials(2);
+  for (std::uint8_t i = 0; i < 20; ++i) EXPECT_TRUE(signs(i));
+  EXPECT_EQ(signers_.partials(2), before);
 }
 
 TEST_F(Cluster, serves_both_versions_of_tls) {

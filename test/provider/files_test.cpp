@@ -231,12 +231,14 @@ TEST_F(ProviderJson, is_read_whole) {
   EXPECT_EQ(config->deadline.count(), 200);
   EXPECT_FALSE(config->thread_at_fork);
   EXPECT_FALSE(config->log_file);
+  EXPECT_FALSE(config->evidence);
+  EXPECT_EQ(provider::parse_config("p.json", with("more", R"(, "evidence": "kept")"), "/etc")->evidence, "/etc/kept");
   EXPECT_TRUE(provider::parse_config("p.json", with("more", R"(, "io_thread": "at-fork")"), "/etc")->thread_at_fork);
 }
 
 TEST_F(ProviderJson, names_every_problem) {
   EXPECT_EQ(error(with("more", R"(, "deadline": 1)")),
-            "p.json: deadline: unknown key (known: cluster, deadline_ms, io_thread, log, signers, tls)");
+            "p.json: deadline: unknown key (known: cluster, deadline_ms, evidence, io_thread, log, signers, tls)");
   EXPECT_NE(error(with("cluster", "\"a b\"")).find("cluster: expected a name"), std::string::npos);
   EXPECT_NE(error(with("id", "1")).find("signers[1].id: is given twice"), std::string::npos);
   EXPECT_NE(error(with("id", "17")).find("signers[0].id: expected a whole number of 1..16, found 17"), std::string::npos);

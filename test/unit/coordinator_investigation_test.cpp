@@ -332,6 +332,32 @@ TEST_F(InvestigationTest, FewAreOpenAtOnceAndTheNewestIsDropped) {
   EXPECT_EQ(machine.open_count(), 1u) << "places are free again";
 }
 
+TEST_F(InvestigationTest, ASignerIsAskedForOneRepetitionAtATime) {
+  // The same lie in two quorums at once.
+  const Quorum other{1, 2, 3};
+  const sim::DealtBatch second = sim::deal_batch(group_, other, 3, rng_);
+  Suspicion s = suspicion_;
+  s.quorum = other;
+  s.presignature = second.id(kIndex);
+  s.replies.clear();
+  for (auto id : other)
+    s.replies.push_back({id, second.r(kIndex), second.record_digest(kIndex), second.partial(id, kIndex, m_)});
+  s.replies[1].s = s.replies[1].s + Scalar(curve_, 1);
+  lie(kCheat);
+  Investigations machine = make();
+  machine.open(key_, suspicion_);
+  machine.open(key_, s);
+  for (const auto& ask : machine.take_asks())
+    machine.answer(ask.to, ask.request,
+                   record_reply(std::get<wire::RecordRequest>(ask.message).presignature == s.presignature ? second : batch_));
+  const auto confirms = machine.take_asks();
+  ASSERT_EQ(confirms.size(), 1u);
+  EXPECT_EQ(machine.take_verdicts().size(), 1u) << "the second one is over, without accusing anybody";
+  EXPECT_EQ(machine.counters().inconclusive, 1u);
+  machine.answer(kCheat, confirms[0].request, repetition(kCheat, reply(kCheat).s));
+  EXPECT_EQ(proven(machine.take_verdicts().at(0)), only(kCheat));
+}
+
 TEST_F(InvestigationTest, AnswersThatNobodyWaitsForAreIgnored) {
   lie(kCheat);
   Investigations machine = make();

@@ -268,7 +268,8 @@ TEST_F(EvidenceTest, EvidenceOfAFailedKeyGenerationIsVerifiedByTheSameCommand) {
   EXPECT_THAT(ran.out, HasSubstr("proven: signer 2 of cluster example broke the rules of key generation: BadShare"));
   auto kept_by_signer = json::parse(evidence_text(kCluster, evidence));
   kept_by_signer.erase("cluster");
-  EXPECT_EQ(judge(kept_by_signer.dump()).status, 0);
+  const auto kept = judge(kept_by_signer.dump());
+  EXPECT_EQ(kept.status, 0) << kept.out;
   auto framed = evidence;
   framed.culprit = 1;
   EXPECT_EQ(judge(evidence_text(kCluster, framed)).status, 1);

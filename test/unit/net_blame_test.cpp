@@ -94,7 +94,7 @@ TEST_F(NetBlameTest, ALiarIsProvenReportedAndNotAskedAgain) {
   EXPECT_FALSE(proven(1) || proven(3));
 }
 
-TEST_F(NetBlameTest, ALiarThatDoesNotConfirmIsKeptOutAfterOneRequestAndReportedToNobody) {
+TEST_F(NetBlameTest, ALiarThatDoesNotConfirmIsKeptOutAfterFewRequestsAndReportedToNobody) {
   auto c = client();
   signers_.set_lying(kCheat, true);
   signers_.set_denying(kCheat, true);
@@ -103,7 +103,9 @@ TEST_F(NetBlameTest, ALiarThatDoesNotConfirmIsKeptOutAfterOneRequestAndReportedT
   const auto before = signers_.partials(kCheat);
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*c));
   EXPECT_EQ(signers_.partials(kCheat), before);
-  EXPECT_EQ(signers_.confirms(kCheat), 1u);
+  // Once, or once for each quorum that it is in, if the second failed before the first was explained.
+  EXPECT_GE(signers_.confirms(kCheat), 1u);
+  EXPECT_LE(signers_.confirms(kCheat), 2u);
   EXPECT_FALSE(proven(kCheat));
   for (PartyId id = 1; id <= 3; ++id) EXPECT_TRUE(signers_.notices(id).empty());
 }
