@@ -7,7 +7,7 @@
 namespace quorate::signerd {
 
 namespace {
-/// A key without a signature for so long is idle.
+/// A key without a signature or lease for so long is idle.
 constexpr std::chrono::seconds kBusyTime{60};
 
 std::vector<PartyId> members_without(const PublicKeyInfo& info, const std::set<PartyId>& left_out) {
@@ -46,7 +46,7 @@ bool ActiveKey::is_active(const Quorum& quorum) const {
   return std::find(quorums.begin(), quorums.end(), quorum) != quorums.end();
 }
 
-bool ActiveKey::idle(Clock::time_point now) const { return !signed_at || now - *signed_at > kBusyTime; }
+bool ActiveKey::idle(Clock::time_point now) const { return !used_at || now - *used_at > kBusyTime; }
 
 std::uint32_t ActiveKey::target(Clock::time_point now) const {
   return idle(now) ? pools.limits().min : pools.limits().target;

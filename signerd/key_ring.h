@@ -16,7 +16,7 @@ struct ActiveKey {
   OnDemand on_demand;               ///< others, led by this signer, that somebody asked for
   EpochPools pools;
   Bytes spki;                       ///< DER SubjectPublicKeyInfo of X
-  std::optional<Clock::time_point> signed_at;  ///< the last partial signature with this key
+  std::optional<Clock::time_point> used_at;  ///< the last signature or lease of this key
 
   /// Active quorums leave out who is in quarantine.
   ActiveKey(std::shared_ptr<const KeyShare> s, PoolLimits limits, const std::set<PartyId>& quarantined);
@@ -24,7 +24,7 @@ struct ActiveKey {
   /// T members, ascending, this signer among them.
   [[nodiscard]] bool may_form(const Quorum& quorum) const;
   [[nodiscard]] bool is_active(const Quorum& quorum) const;
-  /// Nothing was signed for a minute: its pools stay at their minimum.
+  /// Nobody used it for a minute: its pools stay at their minimum.
   [[nodiscard]] bool idle(Clock::time_point now) const;
   /// How far its pools are filled.
   [[nodiscard]] std::uint32_t target(Clock::time_point now) const;

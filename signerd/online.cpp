@@ -107,6 +107,7 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
   wire::LeaseReply reply;
   if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
   counters_.leased += reply.ids.size();
+  if (!reply.ids.empty()) key.used_at = now;
   reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
   reply.available = key.pools.available(quorum);
   reply.quarantine = quarantine_version();
@@ -179,7 +180,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     recent_.remember(request.presignature, fingerprint, *answer, now, recent_time(request));
   }
   repeated ? ++counters_.repeated : ++counters_.signed_;
-  key.signed_at = now;
+  key.used_at = now;
   if (request.lease > 0) (void)on_want(key, request.quorum, now);  // a refusal would be of the lease only
   audit(repeated ? "repeated" : "signed", "");
   return reply_to(envelope, wire::SignReply{request.presignature, answer->r, answer->record, answer->s,

@@ -177,7 +177,7 @@ class Targets : public testing::Test {
 TEST_F(Targets, a_key_without_signatures_for_a_minute_keeps_its_minimum) {
   auto& key = add(ring, 3, 2);
   EXPECT_EQ(key.target(now), 5U);
-  key.signed_at = now;
+  key.used_at = now;
   EXPECT_EQ(key.target(now + seconds(60)), 50U);
   EXPECT_EQ(key.target(now + seconds(61)), 5U);
 }

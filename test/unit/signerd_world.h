@@ -141,7 +141,7 @@ class World {
     build(limits);
     // In use, as long as the test may take: pools are filled up to their target.
     for (auto& [id, share] : dealt.shares)
-      signers_.at(id)->keys.add(std::move(share)).signed_at = Clock::now() + std::chrono::hours(24 * 365);
+      signers_.at(id)->keys.add(std::move(share)).used_at = Clock::now() + std::chrono::hours(24 * 365);
   }
 
   /// Sees every message when it is sent; false drops it. Default: all arrive.
