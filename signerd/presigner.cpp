@@ -55,6 +55,7 @@ std::optional<Presigner::Task> Presigner::next_task(Clock::time_point now) const
   std::optional<Task> best;
   std::tuple<bool, bool, std::uint32_t> best_rank;
   for (auto& [epoch, key] : keys_.all()) {
+    if (key->stage == Stage::Fading) continue;
     for (const auto& quorum : key->quorums) {
       if (leader_of(epoch, quorum) != me_) continue;
       const std::uint32_t depth = key->pools.available(quorum);
@@ -152,7 +153,7 @@ std::vector<SetupId> Presigner::own_setups(const PresignPlan& plan) const {
 }
 
 bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) const {
-  if (plan.quorum.empty() || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
+  if (key.stage == Stage::Fading || plan.quorum.empty() || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
   if (std::find(key.quorums.begin(), key.quorums.end(), plan.quorum) == key.quorums.end()) return false;
   const Task task{plan.epoch, plan.quorum};
   if (disputes_.quorum_blocked(plan.epoch, plan.quorum)) return false;
@@ -298,6 +299,18 @@ void Presigner::back_off(const Task& task, std::chrono::milliseconds longest) {
   auto& back = back_[task];
   back.wait = std::clamp(back.wait * 2, kFirstBackOff, longest);
   back.until = Clock::now() + back.wait;
+}
+
+void Presigner::forget(const EpochId& epoch) {
+  std::vector<SessionId> sessions;
+  for (const auto& [sid, task] : running_)
+    if (task.epoch == epoch) sessions.push_back(sid);
+  for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
+  const auto of_epoch = [&](const auto& item) { return item.first.epoch == epoch; };
+  std::erase_if(back_, of_epoch);
+  std::erase_if(next_number_, of_epoch);
+  std::erase_if(accepted_, of_epoch);
+  std::erase_if(modest_, [&](const Task& task) { return task.epoch == epoch; });
 }
 
 void Presigner::announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired) {

@@ -30,6 +30,8 @@ class Presigner {
   void on_message(const wire::Envelope& envelope, Clock::time_point now);
   /// Starts what is missing. Call it after every change and a few times a second.
   void tick(Clock::time_point now);
+  /// An epoch is wiped: its sessions end, and nothing is remembered of it.
+  void forget(const EpochId& epoch);
   /// Tells the members of a quorum which presignatures will not be used.
   void announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired);
 

@@ -79,7 +79,7 @@ std::size_t max_payload(MessageType type) {
     case MessageType::RecordReply: return kParties + 2 * kId + kPoint + kMaxParties * (2 * kPoint + kRow);
     case MessageType::ConfirmRequest: return kToBeSigned;
     case MessageType::ConfirmReply: return kScalar + kId + kSignature;
-    case MessageType::KeygenRequest: return kId + 1 + 1 + kName + kId + kParties;
+    case MessageType::KeygenRequest: return kId + 1 + 1 + kName + kId + kParties + kId;
     case MessageType::KeygenProgress: return 1 + 2 + kMaxProgress;
     case MessageType::KeygenResult: return 1 + kFailure;
   }

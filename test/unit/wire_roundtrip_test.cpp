@@ -82,8 +82,8 @@ auto members(const ConfirmRequest& x) {
 }
 auto members(const ConfirmReply& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
 auto members(const KeygenRequest& x) {
-  const auto& [a, b, c, d, e, f] = x;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const KeygenProgress& x) { const auto& [a, b] = x; return std::tie(a, b); }
 auto members(const PublicKeyInfo& x) {
