@@ -78,6 +78,7 @@ std::optional<Task> Presigner::next_task(Clock::time_point now) const {
     best_rank = rank;
   };
   for (auto& [epoch, key] : keys_.all()) {
+    if (key->stage == Stage::Fading) continue;
     for (const auto& quorum : key->quorums) consider(*key, quorum);
     for (const auto& [quorum, asked] : key->on_demand.all()) consider(*key, quorum);
   }

@@ -14,6 +14,13 @@ bool about_as_fast(Time latency, Time best) {
 
 }  // namespace
 
+bool epochs_differ(const KeyState& key, const Signers& signers) {
+  std::set<EpochId> epochs;
+  for (const auto& [id, view] : key.views)
+    if (signers[id].up()) epochs.insert(view.epoch);
+  return epochs.size() > 1;
+}
+
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now) {
   const SignerView* common = nullptr;
   for (auto id : state.quorum)

@@ -14,6 +14,9 @@ struct Standing {
   auto operator<=>(const Standing&) const = default;
 };
 
+/// Whether signers that are up differ in the epoch of the key, as they do while it is refreshed.
+bool epochs_differ(const KeyState& key, const Signers& signers);
+
 /// What keeps a quorum from being used at all.
 enum class Obstacle : std::uint8_t { None, Unreachable, Quarantined, EpochsDiffer, Busy };
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now);

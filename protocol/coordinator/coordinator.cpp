@@ -103,8 +103,15 @@ void Coordinator::advance(Time now) {
 
 /// Serves those who wait, once per event, after all its consequences are known.
 void Coordinator::settle() {
-  for (auto& [id, key] : keys_)
+  bool ask = false;
+  for (auto& [id, key] : keys_) {
     if (std::exchange(key.dirty, false)) pump(key);
+    ask = ask || (!key.waiting.empty() && epochs_differ(key, signers_));
+  }
+  // Signers change epochs one after the other: whoever waits for them must not wait for the next regular status.
+  if (!ask) return;
+  for (auto& signer : signers_) signer.status_wanted = signer.status_wanted || signer.up();
+  status_timers();
 }
 
 void Coordinator::arm(Request& request) {
