@@ -23,7 +23,12 @@ namespace quorate::provider {
 ///       "io_thread": "lazy",
 ///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"} }
 ///
-/// deadline_ms, io_thread and log may be left out, as may each key of log; log lines then go to standard error.
+/// Instead of the signers themselves, coordinators in processes of their own:
+///
+///       "mode": "tier",
+///       "coordinators": [ {"name": "c1", "address": "192.0.2.21:7501"}, ... ],
+///
+/// mode ("direct" unless given), deadline_ms, io_thread and log may be left out, as may each key of log; log lines then go to standard error.
 /// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
 struct Config {
   struct Signer {
@@ -33,8 +38,16 @@ struct Config {
     IdentityPublicKey identity;
   };
 
+  struct Coordinator {
+    std::string name;  ///< of its certificate
+    std::string host;
+    std::uint16_t port = 0;
+  };
+
   std::string cluster;
-  std::vector<Signer> signers;  ///< ascending by id
+  bool tier = false;
+  std::vector<Signer> signers;            ///< direct: ascending by id
+  std::vector<Coordinator> coordinators;  ///< tier: in the file's order
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};
   bool thread_at_fork = false;

@@ -165,6 +165,13 @@ Tier::Attempt* Tier::open_attempt(Requests::iterator at, std::size_t from) {
   return nullptr;
 }
 
+bool Tier::expects(std::size_t from, RequestHandle handle) const {
+  const auto at = requests_.find(handle);
+  return at != requests_.end() &&
+         std::any_of(at->second.attempts.begin(), at->second.attempts.end(),
+                     [&](const Attempt& each) { return each.to == from && each.state != Attempt::State::Over; });
+}
+
 void Tier::on_assigned(Time now, std::size_t from, RequestHandle handle, const Assignment& assignment) {
   advance(now);
   const auto at = requests_.find(handle);

@@ -71,6 +71,8 @@ class Tier {
   void link_down(Time now, std::size_t coordinator, const std::string& reason);
 
   void on_assigned(Time now, std::size_t from, RequestHandle request, const Assignment& assignment);
+  /// Whether an answer of this coordinator to this request is waited for: what is not needs no verification.
+  [[nodiscard]] bool expects(std::size_t from, RequestHandle request) const;
   /// A signature that verifies. False: the request has ended before, or was never sent there.
   bool on_signature(Time now, std::size_t from, RequestHandle request);
   void on_refusal(Time now, std::size_t from, RequestHandle request, SignError error);

@@ -249,6 +249,8 @@ TEST_F(TierTest, AFalseSignatureIsNoAnswerAndItsAssignmentNoHint) {
   ASSERT_EQ(sends.size(), 2u);
   EXPECT_NE(last_to(), liar);
   EXPECT_FALSE(sends[1].hint);
+  EXPECT_FALSE(tier.expects(liar, handle));
+  EXPECT_TRUE(tier.expects(last_to(), handle));
   EXPECT_FALSE(tier.on_signature(now, liar, handle)) << "whoever lied is not believed afterwards";
   EXPECT_TRUE(tier.on_signature(now, last_to(), handle));
   pass(seconds(20));
