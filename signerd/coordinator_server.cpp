@@ -146,10 +146,9 @@ void CoordinatorServer::drain(std::string_view why) {
 void CoordinatorServer::shut_down() {
   timer_.cancel();
   signals_.cancel();
-  desk_.reset();
   for (const auto& [client, link] : clients_) link->close("the coordinator is stopping");
   clients_.clear();
-  driver_->stop();
+  driver_->stop();  // what is still in flight ends with an error, which the audit gets
   io_.stop();
 }
 
