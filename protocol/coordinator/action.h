@@ -109,12 +109,12 @@ using Action = std::variant<Send, Finish, Suspicion, Assigned>;
 struct Readiness {
   enum class State : std::uint8_t {
     Unknown,   ///< too little was heard yet; treat as ready
-    Ready,     ///< a quorum is up and has presignatures
-    NotReady,
+    Ready,     ///< T signers are healthy, and their pool is not below its minimum, leased ones not counted
+    NotReady,  ///< can_sign says whether a request is worth a try all the same
   };
   State state = State::Unknown;
   bool can_sign = true;          ///< a request made now has a chance, be it that nothing is known yet
-  SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would end with
+  SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would end with, or what is wrong
   std::string detail;            ///< one line: who is missing, how deep the pools are
   std::size_t signers_up = 0;
   std::size_t threshold = 0;     ///< 0 until learnt

@@ -87,18 +87,32 @@ class Coordinator {
   void drop(Request& request);
   void reject(RequestHandle handle, SignErrorCode code, std::string detail);
   void wait_again(Request& request);
+  [[nodiscard]] bool in_progress(const Request& request) const;
   void send(PartyId to, const SessionId& request, decltype(Send::message) message);
   void wake_at(Time t) { wake_ = std::min(wake_, t); }
-  [[nodiscard]] bool active() const;
 
   // signing.cpp: fan-outs
   void launch(KeyState& key, Request& request, QuorumState& state);
+  Attempt& fan_out(KeyState& key, Request& request, const Assignment& assignment, QuorumState* state);
   void complete(Attempt& attempt, const SessionId& sid);
   void overdue(Attempt& attempt, Request& request);
   void attempt_failed(const SessionId& sid, AttemptFailure failure, PartyId by, const std::string& text);
   void refused(Attempt& attempt, const SessionId& sid, PartyId by, const wire::Refusal& refusal);
   void release(Attempt& attempt);
   [[nodiscard]] Time attempt_timeout(const Quorum& quorum, Time remaining, bool others) const;
+
+  // hinting.cpp: finishing what another coordinator began
+  bool take_up_hint(KeyState& key, Request& request);
+
+  // hedging.cpp: a second quorum beside a slow one, and what becomes of the loser
+  [[nodiscard]] Time hedge_delay(const Quorum& quorum) const;
+  void hedge(Request& request, const Attempt& slow);
+  void watch(Attempt& attempt, const SessionId& sid);
+  void unwatch(const SessionId& sid);
+  void watch_timers();
+
+  // on_demand.cpp: quorums that are not active
+  void demand(KeyState& key);
 
   // leasing.cpp: presignatures ahead of need
   void pump(KeyState& key);
@@ -131,6 +145,8 @@ class Coordinator {
   std::unordered_map<SessionId, Order> orders_;
   IdLedger ledger_;
   std::set<std::pair<Time, RequestHandle>> timers_;  ///< one entry per request
+  std::set<std::pair<Time, SessionId>> watched_;     ///< attempts without a request, until when
+  Budget hedge_budget_;
   Time wake_ = kNever;                               ///< when anything else is due
   RequestHandle next_handle_ = 1;
   std::uint64_t next_stamp_ = 1;

@@ -22,6 +22,8 @@ void Coordinator::pump(KeyState& key) {
     wake_at(key.warm_until);
   }
 
+  demand(key);
+
   std::map<Quorum, std::size_t> claimed, wanted;
   const auto supply = [&](const std::vector<Option>& options) {
     for (const auto& option : options)
@@ -52,6 +54,7 @@ void Coordinator::pump(KeyState& key) {
   const std::vector<RequestHandle> queue(key.waiting.begin(), key.waiting.end());
   for (const auto handle : queue) {
     Request& request = requests_.at(handle);
+    if (request.job.hint && take_up_hint(key, request)) continue;
     const bool free = request.avoid.next_end(now_) == kNever;
     if (free && exhausted) continue;
     std::vector<Option> own;
@@ -61,14 +64,16 @@ void Coordinator::pump(KeyState& key) {
       own = best_options(key, signers_, request.avoid, now_);
     }
     const std::vector<Option>& options = free ? *common : own;
-    if (QuorumState* state = choose_held(options, now_)) {
+    if (QuorumState* state = choose_held(options, signers_, now_)) {
       launch(key, request, *state);
       // A signer on trial takes one request at a time.
-      if (std::any_of(state->quorum.begin(), state->quorum.end(), [&](PartyId id) { return signers_[id].misses > 0; }))
+      if (std::any_of(state->quorum.begin(), state->quorum.end(),
+                      [&](PartyId id) { return !signers_[id].breaker.admits(now_); }))
         common.reset();
       continue;
     }
     if (options.empty()) {
+      if (!request.live.empty()) continue;
       if (!denied) denied = denied_everywhere(key, signers_, config_, now_);
       if (*denied) finish(request, fail(**denied));
     } else if (!supply(options) && free) {
@@ -100,6 +105,7 @@ void Coordinator::place_orders(KeyState& key, const std::map<Quorum, std::size_t
     const Time overdue_at = now_ + attempt_timeout({state.leader}, std::chrono::seconds(2), true);
     orders_[sid] = {key.info.id, quorum, state.epoch, state.leader, state.stamp, count, now_, overdue_at, false};
     state.asked += count;
+    if (state.on_demand) state.demanded_until = std::max(state.demanded_until, overdue_at + config_.status_interval);
     wake_at(overdue_at);
     send(state.leader, sid, wire::LeaseRequest{key.info.id, state.epoch, quorum, static_cast<std::uint16_t>(count)});
   }
@@ -233,6 +239,7 @@ void Coordinator::order_failed(const SessionId& sid, const wire::Refusal& refusa
       if (state != nullptr) {
         state->denied_until = now_ + config_.denied_for;
         state->denial = one_line(refusal.reason);
+        state->denial_code = refusal.code;
         wake_at(state->denied_until);
       }
       return;
@@ -244,9 +251,16 @@ void Coordinator::order_failed(const SessionId& sid, const wire::Refusal& refusa
       leader.busy_until = later;
       break;
     case SignErrorCode::SignerQuarantined:
-      if (state != nullptr) state->suspect_until = now_ + config_.suspect_for;
-      [[fallthrough]];
     case SignErrorCode::QuorumInsufficient:
+      // It will not lead this quorum, or cannot: another one has to do.
+      if (state != nullptr && (state->on_demand || refusal.code == SignErrorCode::SignerQuarantined)) {
+        state->denied_until = now_ + config_.denied_for;
+        state->denial = one_line(refusal.reason);
+        state->denial_code = refusal.code;
+        wake_at(state->denied_until);
+        return;
+      }
+      [[fallthrough]];
     case SignErrorCode::DeadlineExceeded:
     case SignErrorCode::PresignatureConsumed:
       if (state != nullptr) state->silent_until = later;
@@ -268,7 +282,7 @@ void Coordinator::lease_timers() {
       order.overdue = true;
       KeyState& key = keys_.at(order.key);
       key.dirty = true;
-      signers_[order.leader].missed(now_, config_);
+      signers_[order.leader].breaker.failed(now_, config_);
       if (auto* state = key.find(order.quorum, order.stamp)) {
         state->asked -= order.count;
         state->silent_until = now_ + config_.back_off;
@@ -304,7 +318,7 @@ void Coordinator::lease_timers() {
     if (key.waiting.empty()) continue;
     for (const auto& signer : signers_) {
       later(signer.busy_until);
-      later(signer.slow_until);
+      later(signer.breaker.retry_at());
     }
   }
 }

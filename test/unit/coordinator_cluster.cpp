@@ -41,7 +41,7 @@ FakeCluster::FakeCluster(Options options) : options_(std::move(options)), rng_(o
     coordinators_.push_back(std::make_unique<Coordinator>(options_.config, *coordinator_rngs_.back()));
     coordinators_.back()->add_key(info_);
   }
-  for (const auto& quorum : quorums()) deal(quorum, options_.pool);
+  for (const auto& quorum : options_.active.empty() ? quorums() : options_.active) deal(quorum, options_.pool);
 }
 
 std::vector<Quorum> FakeCluster::quorums() const {
@@ -299,7 +299,7 @@ wire::StatusReply FakeCluster::status(Signer& signer) {
   for (const auto& [id, other] : signers_) key.members.push_back(id);
   for (const auto& [quorum, pool] : signer.pools)
     key.pools.push_back({quorum, signer.id, static_cast<std::uint32_t>(pool.ready.size()),
-                         static_cast<std::uint32_t>(options_.pool)});
+                         static_cast<std::uint32_t>(options_.pool), options_.min});
   out.keys.push_back(key);
   return out;
 }
@@ -308,7 +308,11 @@ wire::LeaseReply FakeCluster::lease(std::size_t c, Signer& signer, const Quorum&
   wire::LeaseReply out;
   out.lifetime_ms = options_.lease_ms;
   const auto it = signer.pools.find(quorum);
-  if (it == signer.pools.end()) return out;
+  if (it == signer.pools.end()) {
+    if (leader_of(signer.epoch, quorum) == signer.id && activated_.insert(quorum).second)
+      at(now_ + options_.activation, [this, quorum] { deal(quorum, 16); });
+    return out;
+  }
   auto& pool = it->second;
   std::erase_if(pool.leased, [&](const auto& entry) { return entry.second <= now_; });
   if (options_.refill && pool.ready.size() < options_.pool / 2) deal(quorum, options_.pool);
