@@ -24,8 +24,13 @@ namespace quorate::provider {
 ///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"},
 ///       "evidence": "/var/lib/quorate/evidence" }
 ///
-/// deadline_ms, io_thread, log and evidence may be left out, as may each key of log; log lines then go to standard
-/// error, and evidence against a signer is not kept. The directory "evidence" has to exist.
+/// Instead of the signers themselves, coordinators in processes of their own:
+///
+///       "mode": "tier",
+///       "coordinators": [ {"name": "c1", "address": "192.0.2.21:7501"}, ... ],
+///
+/// mode ("direct" unless given), deadline_ms, io_thread, log and evidence may be left out, as may each key of log; log
+/// lines then go to standard error, and evidence against a signer is not kept. The directory "evidence" has to exist.
 /// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
 struct Config {
   struct Signer {
@@ -35,8 +40,16 @@ struct Config {
     IdentityPublicKey identity;
   };
 
+  struct Coordinator {
+    std::string name;  ///< of its certificate
+    std::string host;
+    std::uint16_t port = 0;
+  };
+
   std::string cluster;
-  std::vector<Signer> signers;  ///< ascending by id
+  bool tier = false;
+  std::vector<Signer> signers;            ///< direct: ascending by id
+  std::vector<Coordinator> coordinators;  ///< tier: in the file's order
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};
   bool thread_at_fork = false;

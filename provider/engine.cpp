@@ -57,6 +57,8 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   net::SignClientConfig client;
   client.cluster = config.cluster;
   for (const auto& signer : config.signers) client.signers.push_back({signer.id, signer.host, signer.port, signer.identity});
+  client.mode = config.tier ? net::SignMode::Tier : net::SignMode::Direct;
+  for (const auto& each : config.coordinators) client.coordinators.push_back({each.name, each.host, each.port});
   client.tls = std::move(*tls);
   client.deadline = config.deadline;
   client.thread_at_fork = config.thread_at_fork;

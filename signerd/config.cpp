@@ -112,6 +112,13 @@ Result<void, std::string> read_files(const Files& files, Config& config) {
 
 }  // namespace
 
+std::vector<PolicyRule> read_policy(const StrictObject& root) {
+  if (!root.has("policy")) return Policy::defaults();
+  std::vector<PolicyRule> out;
+  for (const auto& rule : root.objects("policy", 0, 256)) out.push_back(read_rule(rule));
+  return out;
+}
+
 Result<Secret<std::array<std::uint8_t, 32>>, std::string> load_key_file(const std::filesystem::path& path) {
   // systemd may grant a service its credentials by an access list, whose mask looks like a group's right to read.
   const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
@@ -163,11 +170,7 @@ Result<Config, std::string> load_config(const std::filesystem::path& path) {
   config.lock_memory = root.flag_or("lock_memory", true);
   read_pool(root, config);
   read_presign(root, config);
-  config.policy = Policy::defaults();
-  if (root.has("policy")) {
-    config.policy.clear();
-    for (const auto& rule : root.objects("policy", 0, 256)) config.policy.push_back(read_rule(rule));
-  }
+  config.policy = read_policy(root);
   config.audit_file = root.file_if("audit");
   static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
   config.log_level = kLevels[root.choice_or("log_level", kLevels, 1)];

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "protocol/net/group_file.h"
+#include "protocol/net/strict_json.h"
 #include "protocol/net/tls.h"
 #include "signerd/policy.h"
 #include "signerd/sealed_box.h"
@@ -38,6 +39,9 @@ struct Config {
 /// Reads everything; the error names file, key path and what was expected. Also checks that the parts fit:
 /// the certificate is this signer's, the identity key is the one in the group description.
 Result<Config, std::string> load_config(const std::filesystem::path& path);
+
+/// The array "policy" of signerd.json or coordinatord.json; without one Policy::defaults().
+std::vector<PolicyRule> read_policy(const net::StrictObject& root);
 
 /// A file that holds 32 secret bytes in hexadecimal; must not be readable by others.
 Result<Secret<std::array<std::uint8_t, 32>>, std::string> load_key_file(const std::filesystem::path& path);

@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <thread>
 
+#include "protocol/net/sign_client.h"
 #include "signerd/durable_file.h"
 #include "tools/doctor_certificate.h"
 #include "tools/doctor_files.h"
@@ -81,6 +83,37 @@ void examine_signers(const provider::Config& config, net::TlsIdentity tls, const
                   : judge_key_service(signers, std::nullopt, ""));
 }
 
+/// In mode "tier": is some coordinator reachable that can have this key used?
+void examine_coordinators(const provider::Config& config, net::TlsIdentity tls, const std::optional<KeyFile>& key,
+                          Findings& out) {
+  const std::string subject = std::to_string(config.coordinators.size()) + " coordinators";
+  if (!key) {
+    out.push_back(warning("coordinators", subject, "were not asked, as no key file is known",
+                          "name one: quorate doctor --key FILE"));
+    return;
+  }
+  net::SignClientConfig settings;
+  settings.cluster = config.cluster;
+  settings.mode = net::SignMode::Tier;
+  settings.tls = std::move(tls);
+  for (const auto& c : config.coordinators) settings.coordinators.push_back({c.name, c.host, c.port});
+  net::SignClient client(std::move(settings));
+  client.add_key({key->key, key->curve, key->X});
+  client.warm_up();
+  net::KeyReadiness known;
+  for (int i = 0; i < 150 && (known = client.readiness(key->key)).state == net::Readiness::Unknown; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  if (known.state == net::Readiness::Ready) {
+    out.push_back(good("coordinators", subject, "ready to sign, " + std::to_string(known.signers_up) + " signers up"));
+  } else if (known.state == net::Readiness::NotReady) {
+    out.push_back(problem("coordinators", subject, "none can have this key used now: " + std::string(quorate::name(known.reason)),
+                          "see the log of coordinatord, and run quorate status where the signers are named"));
+  } else {
+    out.push_back(problem("coordinators", subject, "none said within 3 s whether it is ready",
+                          "check that coordinatord runs there and that this host may reach it"));
+  }
+}
+
 void examine_config(const fs::path& file, const std::optional<KeyFile>& key, const fs::path& key_file,
                     Findings& out) {
   out.push_back(judge_trusted("provider-config-mode", look_at(file)));
@@ -95,7 +128,9 @@ void examine_config(const fs::path& file, const std::optional<KeyFile>& key, con
   }
   out.push_back(
       good("provider-config", file.string(),
-           "cluster " + config->cluster + ", " + std::to_string(config->signers.size()) + " signers"));
+           "cluster " + config->cluster + ", " +
+               (config->tier ? std::to_string(config->coordinators.size()) + " coordinators"
+                             : std::to_string(config->signers.size()) + " signers")));
   if (key) out.push_back(judge_key_cluster(key_file, *key, file, *config));
   if (config->log_file) {
     const fs::path directory = config->log_file->has_parent_path() ? config->log_file->parent_path() : ".";
@@ -117,6 +152,7 @@ void examine_config(const fs::path& file, const std::optional<KeyFile>& key, con
                           "mend them first; the findings above say how"));
     return;
   }
+  if (config->tier) return examine_coordinators(*config, std::move(*tls), key, out);
   examine_signers(*config, std::move(*tls), key, key_file, out);
 }
 

@@ -33,6 +33,8 @@ int keygen(const KeygenOptions& options, const Output& out) {
     return out.error("--threshold must be 2 to " + std::to_string(group->members.size()), kUsage);
   auto cluster = connect(options.config, std::chrono::seconds(5));
   if (!cluster) return out.error(cluster.error());
+  if (cluster->config.tier)
+    return out.error(options.config.string() + ": names coordinators; key generation needs one that names the signers");
 
   net::SystemRng rng;
   wire::KeygenRequest request{rng.make_id<CeremonyId>(), curve->id(), static_cast<std::uint8_t>(options.threshold),

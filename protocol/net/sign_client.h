@@ -33,15 +33,27 @@ struct SignerEndpoint {
   std::optional<IdentityPublicKey> identity;
 };
 
+/// Where a coordinator of a tier listens, and the name that its certificate has.
+struct CoordinatorEndpoint {
+  std::string name;
+  std::string host;  ///< as for signers
+  std::uint16_t port = 0;
+};
+
 struct PublicKey {
   KeyId id;
   const Curve* curve = nullptr;
   Point point;  ///< X
 };
 
+/// Direct: this process coordinates and talks to the signers. Tier: coordinators in processes of their own do.
+enum class SignMode : std::uint8_t { Direct, Tier };
+
 struct SignClientConfig {
   std::string cluster;
-  std::vector<SignerEndpoint> signers;
+  SignMode mode = SignMode::Direct;
+  std::vector<SignerEndpoint> signers;            ///< Direct
+  std::vector<CoordinatorEndpoint> coordinators;  ///< Tier
   TlsIdentity tls;
   std::chrono::milliseconds deadline{200};
   std::size_t max_in_flight{1024};
@@ -74,7 +86,7 @@ struct KeyReadiness {
 };
 
 /// Signatures for a program that does not want to know about signers: links to all of them, and the
-/// coordinator on top. All methods may be called from any thread, and from a forked child: the child
+/// coordinator on top; or links to a tier of coordinators, whose signatures are verified here. All methods may be called from any thread, and from a forked child: the child
 /// leaves its parent's connections alone and makes its own.
 class SignClient {
  public:
@@ -105,12 +117,12 @@ class SignClient {
   /// True where pthread_create failed and all I/O runs on the callers' threads.
   [[nodiscard]] bool inline_io() const;
 
-  /// Asks every signer; answers of those that did by then. Fails if nobody did.
+  /// Asks every signer; answers of those that did by then. Fails if nobody did, and in tier mode.
   Result<std::vector<wire::StatusReply>, SignError> status(std::chrono::milliseconds timeout);
 
   /// Sends one message to one signer and hands over what comes back with the same sid, in order, until
   /// `on_reply` returns false (enough), the link is lost or the time is up. Blocks; on_reply runs on the
-  /// calling thread. A Refusal comes back as its SignError.
+  /// calling thread. A Refusal comes back as its SignError. Fails in tier mode: no signer is linked there.
   using OnReply = std::function<bool(wire::Envelope)>;
   Result<void, SignError> request(PartyId signer, wire::MessageType type, Bytes payload, OnReply on_reply,
                                   std::chrono::milliseconds timeout);

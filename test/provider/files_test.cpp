@@ -238,7 +238,7 @@ TEST_F(ProviderJson, is_read_whole) {
 
 TEST_F(ProviderJson, names_every_problem) {
   EXPECT_EQ(error(with("more", R"(, "deadline": 1)")),
-            "p.json: deadline: unknown key (known: cluster, deadline_ms, evidence, io_thread, log, signers, tls)");
+            "p.json: deadline: unknown key (known: cluster, coordinators, deadline_ms, evidence, io_thread, log, mode, signers, tls)");
   EXPECT_NE(error(with("cluster", "\"a b\"")).find("cluster: expected a name"), std::string::npos);
   EXPECT_NE(error(with("id", "1")).find("signers[1].id: is given twice"), std::string::npos);
   EXPECT_NE(error(with("id", "17")).find("signers[0].id: expected a whole number of 1..16, found 17"), std::string::npos);
@@ -250,6 +250,34 @@ TEST_F(ProviderJson, names_every_problem) {
   EXPECT_NE(error(with("more", R"(, "io_thread": "always")")).find("io_thread: expected one of \"lazy\""), std::string::npos);
   EXPECT_NE(error(with("more", R"(, "log": {"level": "loud"})")).find("log.level: expected one of \"error\""),
             std::string::npos);
+}
+
+TEST_F(ProviderJson, names_signers_or_coordinators_and_not_both) {
+  const auto tier = [](const std::string& rest) {
+    return R"({"cluster": "c", "tls": {"certificate": "c", "key": "k", "ca": "a"}, )" + rest + "}";
+  };
+  const std::string one = R"({"name": "c1", "address": "h:1"})";
+  auto config = provider::parse_config("p.json", tier(R"("mode": "tier", "coordinators": [)" + one + R"(, {"name": "c2", "address": "[::1]:2"}])"), "/etc");
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_TRUE(config->tier);
+  EXPECT_TRUE(config->signers.empty());
+  ASSERT_EQ(config->coordinators.size(), 2u);
+  EXPECT_EQ(config->coordinators[1].name, "c2");
+  EXPECT_EQ(config->coordinators[1].host, "::1");
+  EXPECT_EQ(config->coordinators[1].port, 2);
+  EXPECT_FALSE(provider::parse_config("p.json", finish(base_), "/etc")->tier);
+
+  const auto says = [&](const std::string& text, const std::string& what) {
+    const auto found = error(text);
+    EXPECT_NE(found.find(what), std::string::npos) << found;
+  };
+  says(with("more", R"(, "mode": "tier")"), "signers: is for mode \"direct\"");
+  says(with("more", R"(, "coordinators": [)" + one + "]"), "coordinators: needs \"mode\": \"tier\"");
+  says(tier(R"("mode": "tier")"), "coordinators: is missing");
+  says(tier(R"("mode": "both")"), "mode: expected one of \"direct\"");
+  says(tier(R"("mode": "tier", "coordinators": [])"), "coordinators: expected an array of 1..64");
+  says(tier(R"("mode": "tier", "coordinators": [)" + one + ", " + one + "]"), "coordinators[1].name: is given twice");
+  says(tier(R"("mode": "tier", "coordinators": [{"name": "c/1", "address": "h:1"}])"), "coordinators[0].name: expected a name");
 }
 
 TEST_F(ProviderJson, fingerprint_follows_every_file_that_is_read) {
