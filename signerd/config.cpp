@@ -69,6 +69,8 @@ void read_presign(const StrictObject& root, Config& config) {
   config.presign_batch = static_cast<std::uint32_t>(presign->integer_or("batch", 1, ot::kMaxBatch, 64));
   config.presign_threads = static_cast<std::size_t>(presign->integer_or("threads", 1, 64, 1));
   config.presign_parallel = static_cast<std::size_t>(presign->integer_or("max_parallel", 1, 64, 2));
+  config.presign_max_cpu = presign->number_or("max_cpu", 0.01, 1, 1);
+  config.presign_max_mbit = presign->number_or("max_mbit", 0, 1e6, 0);
   config.presign_timeout = std::chrono::milliseconds(presign->integer_or("timeout_ms", 500, 600'000, 15'000));
 }
 

@@ -24,6 +24,8 @@ struct Config {
   std::size_t presign_threads = 1;
   std::size_t presign_parallel = 2;        ///< batches in flight that this signer leads
   std::chrono::milliseconds presign_timeout{15'000};
+  double presign_max_cpu = 1;              ///< share of a core that each thread takes
+  double presign_max_mbit = 0;             ///< million bits a second that presigning sends; 0: no limit
   std::vector<PolicyRule> policy;
 
   net::GroupFile group;

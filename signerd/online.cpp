@@ -49,12 +49,12 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       recent_(kRecentPartials) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
-                                             Clock::time_point now) {
+                                             Clock::time_point now, Clock::duration waited) {
   auto handle = [&]() -> Answer {
     switch (request.type) {
-      case MessageType::StatusRequest: return status(who, request);
+      case MessageType::StatusRequest: return status(who, request, now);
       case MessageType::LeaseRequest: return lease(who, request, now);
-      case MessageType::SignRequest: return sign(who, request, now);
+      case MessageType::SignRequest: return sign(who, request, now, waited);
       case MessageType::RecordRequest: return record(who, request);
       case MessageType::ConfirmRequest: return confirm(who, request, now);
       default: return refuse(SignErrorCode::PolicyDenied, "this message is not for a signer's on-line side");
@@ -81,18 +81,22 @@ Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, cons
   return key;
 }
 
-Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request) {
+Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
   auto asked = wire::decode<wire::StatusRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
-  wire::StatusReply reply{me_, instance_, {}, linked_(), 0};
+  wire::StatusReply reply{me_, instance_, {}, linked_(), quarantine_version()};
   for (auto& [epoch, key] : keys_.all()) {
     const auto& info = key->info();
     if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
     wire::KeyStatus status{info.key, epoch, info.curve->id(), static_cast<std::uint8_t>(info.threshold), {}, {}};
     for (const auto& member : info.members) status.members.push_back(member.id);
-    for (const auto& quorum : key->quorums)
-      status.pools.push_back({quorum, leader_of(epoch, quorum), key->pools.available(quorum),
-                              key->pools.limits().target, key->pools.limits().min});
+    const auto show = [&, &epoch = epoch, &key = *key](const Quorum& quorum) {
+      if (status.pools.size() < wire::kMaxPools && !why_blocked(key.info().key, quorum))
+        status.pools.push_back({quorum, leader_of(epoch, quorum), key.pools.available(quorum), key.target(now),
+                                key.pools.limits().min});
+    };
+    for (const auto& quorum : key->quorums) show(quorum);
+    for (const auto& [quorum, last] : key->on_demand.all()) show(quorum);
     reply.keys.push_back(std::move(status));
   }
   return reply_to(request, reply);
@@ -103,8 +107,10 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
   wire::LeaseReply reply;
   if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
   counters_.leased += reply.ids.size();
+  if (!reply.ids.empty()) key.used_at = now;
   reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
   reply.available = key.pools.available(quorum);
+  reply.quarantine = quarantine_version();
   return reply;
 }
 
@@ -113,11 +119,13 @@ Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope&
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   auto key = key_for(who, asked->key, asked->epoch);
   if (!key) return fail(key.error());
+  if (auto wanted = on_want(**key, asked->quorum, now); !wanted) return fail(wanted.error());
   return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now));
 }
 
 /// SPEC 6.1-6.2, in this order: authorise, parse, compute the digest, take the presignature out for good, answer.
-Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now) {
+Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now,
+                            Clock::duration waited) {
   auto decoded = wire::decode<wire::SignRequest>(envelope.payload);
   if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
   const auto& request = *decoded;
@@ -144,6 +152,13 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
   auto found = key_for(who, request.key, request.epoch);
   if (!found) return refused(found.error());
   ActiveKey& key = **found;
+  // Nobody waits for it any more: no presignature is spent, and those that are in time get their turn.
+  if (waited > std::chrono::milliseconds(request.deadline_ms))
+    return refused({SignErrorCode::DeadlineExceeded, "signer " + std::to_string(me_) + " got to it too late"});
+  for (auto id : request.quorum)
+    if (keys_.quarantined(id))
+      return refused({SignErrorCode::SignerQuarantined,
+                      "signer " + std::to_string(id) + " is in quarantine at signer " + std::to_string(me_)});
   const Curve& curve = *key.info().curve;
   if (auto denied = policy_.refuse_signature(who, key.info().name, request.context, now)) return refused(*denied);
   if (auto ok = wire::check_content(request.context, request.content, request.digest, curve, key.spki); !ok)
@@ -165,6 +180,8 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     recent_.remember(request.presignature, fingerprint, *answer, now, recent_time(request));
   }
   repeated ? ++counters_.repeated : ++counters_.signed_;
+  key.used_at = now;
+  if (request.lease > 0) (void)on_want(key, request.quorum, now);  // a refusal would be of the lease only
   audit(repeated ? "repeated" : "signed", "");
   return reply_to(envelope, wire::SignReply{request.presignature, answer->r, answer->record, answer->s,
                                             lease_now(who, key, request.quorum, request.lease, now)});

@@ -51,6 +51,7 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
             ++pools[key.key].second;
             if (pool.available >= pool.target) ++pools[key.key].first;
           }
+          if (key.pools.empty()) text += "  no quorum is left with it: see `quorate quarantine list`";
           text += "\n";
           keys.push_back({{"key", key.key.hex()}, {"epoch", key.epoch.hex()}, {"threshold", key.threshold}, {"pools", list}});
         }

@@ -17,6 +17,7 @@ void add_init_commands(CLI::App& app, const Output& out, int& code);      ///< i
 void add_keygen_command(CLI::App& app, const Output& out, int& code);     ///< keygen
 void add_cluster_commands(CLI::App& app, const Output& out, int& code);   ///< status, sign, key
 void add_blame_command(CLI::App& app, const Output& out, int& code);      ///< blame
+void add_quarantine_command(CLI::App& app, const Output& out, int& code); ///< quarantine
 void add_doctor_command(CLI::App& app, const Output& out, int& code);     ///< doctor
 
 }  // namespace quorate::tools

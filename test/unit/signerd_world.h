@@ -139,7 +139,9 @@ class World {
     identities_ = std::move(dealt.identities);
     epoch = dealt.info().epoch;
     build(limits);
-    for (auto& [id, share] : dealt.shares) signers_.at(id)->keys.add(std::move(share));
+    // In use, as long as the test may take: pools are filled up to their target.
+    for (auto& [id, share] : dealt.shares)
+      signers_.at(id)->keys.add(std::move(share)).used_at = Clock::now() + std::chrono::hours(24 * 365);
   }
 
   /// Sees every message when it is sent; false drops it. Default: all arrive.
@@ -179,6 +181,8 @@ class World {
     return up.empty() || (up.contains(a) && up.contains(b));
   }
 
+  /// The dealt key.
+  KeyId key() { return signers_.begin()->second->keys.by_epoch(epoch)->info().key; }
   /// A plan as the leader would make it, if `from` were asked about the set-ups.
   PresignPlan plan(const Quorum& quorum, std::uint64_t number, std::uint32_t batch = 1) {
     const PartyId leader = leader_of(epoch, quorum);
