@@ -41,11 +41,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)verify_evidence(known, members);
 
   for (const auto& statement : evidence->statements) {
-    const auto threshold = evidence->terms.threshold;
-    (void)decode_body<KeygenMsg1>(*evidence->terms.curve, threshold, statement.body);
-    (void)decode_body<KeygenMsg2>(*evidence->terms.curve, threshold, statement.body);
-    (void)decode_body<KeygenMsg3>(*evidence->terms.curve, threshold, statement.body);
-    (void)decode_body<KeygenMsg4>(*evidence->terms.curve, threshold, statement.body);
+    const auto coefficients = evidence->terms.coefficients();
+    (void)decode_body<KeygenMsg1>(*evidence->terms.curve, coefficients, statement.body);
+    (void)decode_body<KeygenMsg2>(*evidence->terms.curve, coefficients, statement.body);
+    (void)decode_body<KeygenMsg3>(*evidence->terms.curve, coefficients, statement.body);
+    (void)decode_body<KeygenMsg4>(*evidence->terms.curve, coefficients, statement.body);
   }
   return 0;
 }

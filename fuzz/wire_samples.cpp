@@ -225,6 +225,14 @@ KeygenEvidence make(const Curve& curve, SeededRng& rng) {
   out.terms.group = id<Digest>(rng);
   for (const auto member : quorum(rng)) out.terms.members.push_back({member, id<IdentityPublicKey>(rng)});
   out.terms.threshold = out.terms.members.size();
+  if (rng.below(2) == 0) {
+    auto& old = out.terms.old.emplace();
+    old.id = id<EpochId>(rng);
+    old.previous = id<EpochId>(rng);
+    old.ceremony = id<CeremonyId>(rng);
+    old.X = point(curve, rng);
+    for (const auto& member : out.terms.members) old.share_points[member.id] = point(curve, rng);
+  }
   out.fault = static_cast<Fault>(rng.below(20));
   out.culprit = party(rng);
   for (std::uint8_t round = 1; round <= 4; ++round) {
@@ -560,6 +568,7 @@ KeygenRequest make(const Curve& curve, SeededRng& rng) {
   out.group = id<Digest>(rng);
   out.members = quorum(rng);
   out.threshold = static_cast<std::uint8_t>(2 + rng.below(out.members.size() - 1));
+  if (rng.below(2) == 0) out.previous = id<EpochId>(rng);
   return out;
 }
 

@@ -75,7 +75,7 @@ void read_presign(const StrictObject& root, Config& config) {
 }
 
 struct Files {
-  std::filesystem::path group, identity, state_key, certificate, key, ca;
+  std::filesystem::path group, identity, state_key, former_state_key, certificate, key, ca;
 };
 
 Result<void, std::string> read_files(const Files& files, Config& config) {
@@ -88,6 +88,11 @@ Result<void, std::string> read_files(const Files& files, Config& config) {
   auto state_key = load_key_file(files.state_key);
   if (!state_key) return fail(state_key.error());
   config.state_key = std::move(state_key).value();
+  if (!files.former_state_key.empty()) {
+    auto former = load_key_file(files.former_state_key);
+    if (!former) return fail(former.error());
+    config.former_state_key = std::move(former).value();
+  }
   auto tls = net::TlsIdentity::from_files(files.certificate, files.key, files.ca);
   if (!tls) return fail(tls.error().detail);
   config.tls = std::move(tls).value();
@@ -150,6 +155,7 @@ Result<Config, std::string> load_config(const std::filesystem::path& path) {
   files.group = root.file("group");
   files.identity = root.file("identity_key");
   files.state_key = root.file("state_key");
+  files.former_state_key = root.file_if("former_state_key").value_or("");
   const auto tls = root.object("tls");
   files.certificate = tls.file("certificate");
   files.key = tls.file("key");

@@ -32,6 +32,7 @@ struct Config {
   net::TlsIdentity tls;
   std::optional<IdentityKey> identity;
   StateKey state_key;
+  std::optional<StateKey> former_state_key;  ///< shares that still need it are sealed anew at the start
 };
 
 /// Reads everything; the error names file, key path and what was expected. Also checks that the parts fit:

@@ -9,6 +9,13 @@
 
 namespace quorate::signerd {
 
+/// Where an epoch stands while a refresh takes the place of another one (SPEC 1.7).
+enum class Stage : std::uint8_t {
+  Coming,   ///< presigns already; coordinators are not told of it yet
+  Serving,  ///< the one that coordinators are told of
+  Fading,   ///< answers whoever has not heard yet, with what is left; presigns nothing
+};
+
 /// One active key epoch at this signer: its share and everything made for it.
 struct ActiveKey {
   std::shared_ptr<const KeyShare> share;
@@ -17,6 +24,7 @@ struct ActiveKey {
   EpochPools pools;
   Bytes spki;                       ///< DER SubjectPublicKeyInfo of X
   std::optional<Clock::time_point> used_at;  ///< the last signature or lease of this key
+  Stage stage = Stage::Serving;
 
   /// Active quorums leave out who is in quarantine.
   ActiveKey(std::shared_ptr<const KeyShare> s, PoolLimits limits, const std::set<PartyId>& quarantined);
@@ -33,24 +41,40 @@ struct ActiveKey {
   void leave_out(const std::set<PartyId>& quarantined);
 };
 
-/// All keys of this signer by epoch, and who takes no part in any of them. I/O thread only.
+/// All keys of this signer by epoch, and who takes no part in any of them. A key has one serving epoch, and during a
+/// switch a coming or a fading one beside it. I/O thread only.
 class KeyRing {
  public:
   explicit KeyRing(PoolLimits limits) : limits_(limits) {}
 
   ActiveKey& add(KeyShare share) {
-    const EpochId epoch = share.info.epoch;
-    return *keys_.try_emplace(epoch, std::make_unique<ActiveKey>(
-                                         std::make_shared<const KeyShare>(std::move(share)), limits_, quarantined_))
-                .first->second;
+    const EpochId epoch = share.info.epoch, previous = share.info.previous;
+    auto& added = *keys_.try_emplace(epoch, std::make_unique<ActiveKey>(
+                                                std::make_shared<const KeyShare>(std::move(share)), limits_, quarantined_))
+                       .first->second;
+    if (const auto* old = by_epoch(previous)) {
+      added.stage = Stage::Coming;
+      added.used_at = old->used_at;
+    }
+    if (auto* next = successor(epoch)) next->stage = Stage::Coming;
+    return added;
+  }
+  /// Everything of this epoch is wiped as soon as the last session that works with it has ended.
+  void remove(const EpochId& epoch) { keys_.erase(epoch); }
+  /// The epoch that a refresh of this one has made, if it is active here.
+  [[nodiscard]] ActiveKey* successor(const EpochId& epoch) {
+    for (auto& [id, active] : keys_)
+      if (active->info().previous == epoch) return active.get();
+    return nullptr;
   }
   [[nodiscard]] ActiveKey* by_epoch(const EpochId& epoch) {
     const auto found = keys_.find(epoch);
     return found == keys_.end() ? nullptr : found->second.get();
   }
+  /// The serving epoch of a key.
   [[nodiscard]] ActiveKey* by_key(const KeyId& key) {
     for (auto& [epoch, active] : keys_)
-      if (active->info().key == key) return active.get();
+      if (active->info().key == key && active->stage == Stage::Serving) return active.get();
     return nullptr;
   }
   [[nodiscard]] std::map<EpochId, std::unique_ptr<ActiveKey>>& all() { return keys_; }

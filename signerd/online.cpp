@@ -72,13 +72,14 @@ std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const
 }
 
 Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, const KeyId& id, const EpochId& epoch) {
+  // During a switch of epochs both are good: a coordinator may not have heard of the new one yet (SPEC 1.7).
+  if (auto* named = keys_.by_epoch(epoch); named != nullptr && named->info().key == id && policy_.may_use_key(who, named->info().name))
+    return named;
   auto* key = keys_.by_key(id);
   if (key == nullptr || !policy_.may_use_key(who, key->info().name))
     return refuse(SignErrorCode::KeyUnknown, "signer " + std::to_string(me_) + " has no key " + id.brief() +
                                                  " for " + who.str());
-  if (key->info().epoch != epoch)
-    return refuse(SignErrorCode::EpochMismatch, "key " + id.brief() + " is in epoch " + key->info().epoch.brief());
-  return key;
+  return refuse(SignErrorCode::EpochMismatch, "key " + id.brief() + " is in epoch " + key->info().epoch.brief());
 }
 
 Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
@@ -87,7 +88,7 @@ Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope
   wire::StatusReply reply{me_, instance_, {}, linked_(), quarantine_version()};
   for (auto& [epoch, key] : keys_.all()) {
     const auto& info = key->info();
-    if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
+    if (key->stage != Stage::Serving || (!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
     wire::KeyStatus status{info.key, epoch, info.curve->id(), static_cast<std::uint8_t>(info.threshold), {}, {}};
     for (const auto& member : info.members) status.members.push_back(member.id);
     const auto show = [&, &epoch = epoch, &key = *key](const Quorum& quorum) {

@@ -50,6 +50,17 @@ void PairSetups::key_added(const EpochId& epoch) {
   }
 }
 
+void PairSetups::forget(const EpochId& epoch) {
+  std::vector<SessionId> sessions;
+  for (const auto& [pair, sid] : running_)
+    if (pair.epoch == epoch) sessions.push_back(sid);
+  for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
+  const auto of_epoch = [&](const auto& item) { return item.first.epoch == epoch; };
+  std::erase_if(states_, of_epoch);
+  std::erase_if(pace_, of_epoch);
+  std::erase_if(announced_, [&](const auto& item) { return std::get<0>(item.first) == epoch; });
+}
+
 void PairSetups::tick(Clock::time_point now) {
   for (auto& [epoch, key] : keys_.all())
     for (const auto& member : key->info().members)
@@ -59,7 +70,7 @@ void PairSetups::tick(Clock::time_point now) {
 void PairSetups::open(ActiveKey& key, PartyId peer, Clock::time_point now) {
   const EpochId& epoch = key.info().epoch;
   const Pair pair{epoch, peer};
-  if (peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
+  if (key.stage == Stage::Fading || peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
   if (running_.contains(pair) || shunned(peer)) return;
   auto& pace = pace_[pair];
   if (pace.last && now < *pace.last + std::max(pace.wait, kSetupInterval)) return;
@@ -174,7 +185,7 @@ void PairSetups::on_open(const wire::Envelope& envelope, Clock::time_point now) 
     mesh_.send({MessageType::SetupAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
   };
   auto* key = keys_.by_epoch(open->epoch);
-  if (key == nullptr) return refuse();  // the opener has seen the last confirmation before this signer
+  if (key == nullptr || key->stage == Stage::Fading) return refuse();  // the opener has seen the last confirmation before this signer
   if (key->info().key != open->key || key->info().curve->id() != open->curve ||
       key->info().member(envelope.from) == nullptr)
     return;

@@ -95,7 +95,7 @@ std::vector<SetupId> Presigner::own_setups(const PresignPlan& plan) const {
 }
 
 bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) {
-  if (!key.may_form(plan.quorum) || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
+  if (key.stage == Stage::Fading || !key.may_form(plan.quorum) || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
   const Task task{plan.epoch, plan.quorum};
   if (why_blocked(key.info().key, plan.quorum)) return false;
   if (plan.batch > std::max(limits_.batch, kCommonBatch) || wasteful(key, task, now)) return false;
@@ -235,6 +235,18 @@ void Presigner::on_abort(const wire::Envelope& envelope) {
   sessions_.abort(envelope.sid,
                   Abort{dispute ? *fault : Fault::TimedOut, dispute ? Blame::pair(me_, envelope.from) : Blame::nobody(),
                         "signer " + std::to_string(envelope.from) + " ended the batch: " + std::string(name(*fault))});
+}
+
+void Presigner::forget(const EpochId& epoch) {
+  std::vector<SessionId> sessions;
+  for (const auto& [sid, batch] : running_)
+    if (batch.task.epoch == epoch) sessions.push_back(sid);
+  for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
+  const auto of_epoch = [&](const Task& task) { return task.epoch == epoch; };
+  order_.forget_if(of_epoch);
+  std::erase_if(next_number_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(accepted_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(modest_, of_epoch);
 }
 
 void Presigner::announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired) {

@@ -42,6 +42,8 @@ class Presigner {
   [[nodiscard]] std::optional<SignError> why_blocked(const KeyId& key, const Quorum& quorum) const;
   /// A signer was put into quarantine: ends its batches.
   void leave_out(PartyId signer);
+  /// An epoch is wiped: its sessions end, and nothing is remembered of it.
+  void forget(const EpochId& epoch);
   /// Tells the members of a quorum which presignatures will not be used.
   void announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired);
 

@@ -60,6 +60,7 @@ Server::Server(Config config, ShareStore store, Disputes disputes, Quarantine qu
       quarantine_(std::move(quarantine)),
       keys_(config_.pool),
       policy_(config_.policy),
+      epoch_switch_(keys_, store_, log_),
       suspended_(suspended_time()) {}
 
 Server::~Server() = default;
@@ -74,12 +75,15 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config) {
   if (!audit) return fail(audit.error());
   auto store = ShareStore::open(config.state_directory, std::move(config.state_key), config.id);
   if (!store) return fail(store.error());
+  auto tidied = store->tidy(std::exchange(config.former_state_key, std::nullopt));
+  if (!tidied) return fail(tidied.error());
   auto disputes = Disputes::open(config.state_directory / "disputes.json");
   if (!disputes) return fail(disputes.error());
   auto quarantine = Quarantine::open(config.state_directory / "quarantine");
   if (!quarantine) return fail(quarantine.error());
   std::unique_ptr<Server> server(new Server(std::move(config), std::move(store).value(), std::move(disputes).value(),
                                             std::move(quarantine).value(), std::move(audit).value()));
+  if (*tidied > 0) server->log_.info("shares_sealed_anew", {{"count", *tidied}});
   if (auto ok = server->open(); !ok) return fail(ok.error());
   return server;
 }
@@ -137,6 +141,11 @@ Result<void, std::string> Server::open() {
   };
   setups_->on_change = [this] { presigner_->tick(Clock::now()); };
   ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
+  epoch_switch_.on_wiped = [this](const PublicKeyInfo& old) {
+    presigner_->forget(old.epoch);
+    setups_->forget(old.epoch);
+    ceremonies_->forget_successors(old.epoch);
+  };
   if (auto loaded = ceremonies_->load(); !loaded) return fail(loaded.error());
   accusations_->start();
 
@@ -310,6 +319,7 @@ void Server::tick() {
   online_->tick(now);
   for (auto& [epoch, key] : keys_.all()) presigner_->announce_retired(key->pools.expire(now));
   presigner_->tick(now);
+  epoch_switch_.tick(now);
   if (++ticks_ % kTicksPerSecond == 0) {
     setups_->tick(now);
     ceremonies_->tick(now);

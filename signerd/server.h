@@ -9,6 +9,7 @@
 #include "signerd/accusations.h"
 #include "signerd/ceremonies.h"
 #include "signerd/config.h"
+#include "signerd/epoch_switch.h"
 #include "signerd/online.h"
 #include "signerd/presigner.h"
 #include "signerd/request_queue.h"
@@ -65,6 +66,7 @@ class Server {
   std::unique_ptr<Presigner> presigner_;
   std::unique_ptr<Accusations> accusations_;
   std::unique_ptr<Ceremonies> ceremonies_;
+  EpochSwitch epoch_switch_;
   std::unique_ptr<Online> online_;
   std::map<PartyId, Digest> known_instances_;
   std::set<std::shared_ptr<net::Link>> clients_;

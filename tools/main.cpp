@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   app.fallthrough();
   quorate::tools::add_init_commands(app, out, code);
   quorate::tools::add_keygen_command(app, out, code);
+  quorate::tools::add_refresh_command(app, out, code);
   quorate::tools::add_cluster_commands(app, out, code);
   quorate::tools::add_quarantine_command(app, out, code);
   quorate::tools::add_doctor_command(app, out, code);

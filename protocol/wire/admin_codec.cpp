@@ -75,7 +75,7 @@ Bytes encode(const KeygenRequest& request) {
   require(request.threshold >= 2 && request.threshold <= request.members.size());
   Writer out;
   out.id(request.ceremony).enumeration(request.curve).u8(request.threshold).name(request.name);
-  return std::move(out.id(request.group).parties(request.members, 2)).take();
+  return std::move(out.id(request.group).parties(request.members, 2).id(request.previous)).take();
 }
 
 template <>
@@ -89,6 +89,7 @@ Result<KeygenRequest, WireError> decode<KeygenRequest>(ByteView payload) {
   out.group = in.id<Digest>("KeygenRequest.group");
   out.members = in.parties("KeygenRequest.members", 2);
   if (in.ok() && out.threshold > out.members.size()) in.reject("KeygenRequest.threshold", Reason::Mismatch);
+  out.previous = in.id<EpochId>("KeygenRequest.previous");
   return in.finish(std::move(out));
 }
 

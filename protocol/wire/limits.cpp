@@ -88,7 +88,7 @@ std::size_t max_payload(MessageType type) {
     case MessageType::ConfirmReply: return kScalar + kId + kSignature;
     case MessageType::QuarantineRequest: return 0;
     case MessageType::QuarantineReply: return 8 + 1 + kMaxParties * kQuarantined + 2 + kMaxDisputes * kDispute;
-    case MessageType::KeygenRequest: return kId + 1 + 1 + kName + kId + kParties;
+    case MessageType::KeygenRequest: return kId + 1 + 1 + kName + kId + kParties + kId;
     case MessageType::KeygenProgress: return 1 + 2 + kMaxProgress;
     case MessageType::KeygenResult: return 1 + kFailure;
     case MessageType::QuarantineClear: return 2;

@@ -69,6 +69,42 @@ TEST_F(Store, the_share_does_not_stand_in_the_file_and_nobody_else_may_read_it) 
   }
 }
 
+TEST_F(Store, shares_of_the_former_state_key_are_sealed_anew_and_need_it_no_more) {
+  const KeyShare share = make_share(Curve::p256());
+  ASSERT_TRUE(open(1, 1).save(share));
+  auto store = open(1, 2);
+  ASSERT_FALSE(store.load());
+  EXPECT_EQ(*store.tidy(key(3)), 0U) << "neither key opens it";
+  EXPECT_EQ(*store.tidy(std::nullopt), 0U);
+  ASSERT_FALSE(store.load());
+  EXPECT_EQ(*store.tidy(key(1)), 1U);
+  EXPECT_EQ(*store.tidy(key(1)), 0U) << "done";
+  ASSERT_TRUE(open(1, 2).load());
+  EXPECT_EQ(open(1, 2).load()->front().x_i.montgomery(), share.x_i.montgomery());
+  EXPECT_FALSE(open(1, 1).load());
+  EXPECT_EQ(*open(2, 3).tidy(key(2)), 0U) << "of another signer";
+}
+
+TEST_F(Store, a_wiped_share_is_gone_and_a_half_wiped_one_goes_later) {
+  const KeyShare share = make_share(Curve::p256());
+  const auto file = directory / "state" / (share.info.epoch.hex() + ".share");
+  auto store = open();
+  ASSERT_TRUE(store.save(share));
+  ASSERT_TRUE(store.wipe(share.info.epoch));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_TRUE(store.load()->empty());
+  EXPECT_TRUE(store.wipe(share.info.epoch)) << "nothing left to do";
+  ASSERT_TRUE(store.save(share));
+  fs::rename(file, file.string() + ".wiped");
+  EXPECT_TRUE(store.load()->empty());
+  ASSERT_TRUE(store.tidy(std::nullopt));
+  EXPECT_FALSE(fs::exists(file.string() + ".wiped"));
+  ASSERT_TRUE(store.save(share));
+  fs::rename(file, file.string() + ".wiped");
+  EXPECT_TRUE(store.wipe(share.info.epoch));
+  EXPECT_FALSE(fs::exists(file.string() + ".wiped"));
+}
+
 TEST_F(Store, another_state_key_another_signer_or_any_damage_is_an_error_that_names_the_file) {
   ASSERT_TRUE(open().save(make_share(Curve::p256())));
   EXPECT_FALSE(open(1, 2).load());

@@ -10,6 +10,7 @@
 #include "protocol/wire/presign_codec.h"
 #include "protocol/wire/setup_codec.h"
 #include "signerd/ceremonies.h"
+#include "signerd/epoch_switch.h"
 #include "signerd/presigner.h"
 #include "test/sim/dealer.h"
 #include "test/sim/seeded_rng.h"
@@ -89,6 +90,11 @@ struct Signer {
         presigner(id, identity, keys, setups, sessions, disputes, log, mesh, {}),
         ceremonies(id, identity, group, store, keys, sessions, policy, log, mesh) {
     ceremonies.on_key = [this](const EpochId& epoch) { setups.key_added(epoch); };
+    epoch_switch.on_wiped = [this](const PublicKeyInfo& old) {
+      presigner.forget(old.epoch);
+      setups.forget(old.epoch);
+      ceremonies.forget_successors(old.epoch);
+    };
   }
   static StateKey state_key() { return StateKey(sim::SeededRng(1).make<std::array<std::uint8_t, 32>>()); }
 
@@ -118,6 +124,7 @@ struct Signer {
   PairSetups setups;
   Presigner presigner;
   Ceremonies ceremonies;
+  EpochSwitch epoch_switch{keys, store, log};
 };
 
 /// Signers 1..N in one process. The test is the network between them and the thread that they all run on;
@@ -164,6 +171,25 @@ class World {
   void run_io() {
     io.restart();
     io.poll();
+  }
+  /// A new process of a signer, with nothing but what is on disk; the others notice.
+  void restart(PartyId id) {
+    signers_.erase(id);
+    add(id);
+    EXPECT_TRUE(at(id).store.tidy(std::nullopt));
+    EXPECT_TRUE(at(id).ceremonies.load());
+    for (auto& [peer, other] : signers_) {
+      if (peer == id) continue;
+      other->sessions.abort_with(id, "lost the link");
+      for (auto& [epoch, key] : other->keys.all()) key->pools.drop_shared_with(id);
+    }
+    for (auto& [peer, other] : signers_) {
+      if (peer == id || !linked(peer, id)) continue;
+      other->setups.peer_up(id, true, now());
+      other->ceremonies.peer_up(id);
+      at(id).setups.peer_up(peer, true, now());
+      at(id).ceremonies.peer_up(peer);
+    }
   }
   /// Makes the set-ups of all pairs that are told, for the dealt key.
   void set_up() {
@@ -213,16 +239,17 @@ class World {
 
  private:
   void build(PoolLimits limits) {
+    limits_ = limits;
     for (const auto& [id, identity] : identities_) {
-      const auto own = directory.path() / std::to_string(id);
-      std::filesystem::create_directories(own);
-      const PartyId me = id;
-      signers_.emplace(
-          id, std::make_unique<Signer>(id, identity, group, own, io,
-                                       MeshView{[this](const wire::Envelope& e) { return send(e); },
-                                                [this, me](PartyId peer) { return linked(me, peer); }},
-                                       limits));
+      std::filesystem::create_directories(directory.path() / std::to_string(id));
+      add(id);
     }
+  }
+  void add(PartyId id) {
+    signers_.emplace(id, std::make_unique<Signer>(id, identities_.at(id), group, directory.path() / std::to_string(id), io,
+                                                  MeshView{[this](const wire::Envelope& e) { return send(e); },
+                                                           [this, id](PartyId peer) { return linked(id, peer); }},
+                                                  limits_));
   }
   bool send(const wire::Envelope& envelope) {
     ++moved_;
@@ -239,6 +266,7 @@ class World {
   sim::SeededRng rng_{7, "plans"};
   std::map<PartyId, IdentityKey> identities_;
   std::map<PartyId, std::unique_ptr<Signer>> signers_;
+  PoolLimits limits_;
   std::size_t moved_ = 0;
 };
 

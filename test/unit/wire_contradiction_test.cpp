@@ -15,7 +15,7 @@ TEST(WireContradiction, ContradictionsAreRejected) {
   EXPECT_EQ(reason(MessageType::Hello, "00" "01" "03" "01" "63" + id_hex("11")), Reason::OutOfRange);
   EXPECT_EQ(reason(MessageType::Hello, "01" "01" "05" "01" "63" + id_hex("11")), Reason::UnknownValue);
   // KeygenRequest: threshold above the number of members
-  EXPECT_EQ(reason(MessageType::KeygenRequest, id_hex("01") + "01" "04" "03" "777777" + id_hex("02") + "03" "010203"),
+  EXPECT_EQ(reason(MessageType::KeygenRequest, id_hex("01") + "01" "04" "03" "777777" + id_hex("02") + "03" "010203" + id_hex("03")),
             Reason::Mismatch);
   // KeygenResult: nobody is to blame and yet there is a party; a pair without the other one
   EXPECT_EQ(reason(MessageType::KeygenResult, "00" "07" "000200" "0000" "00000000"), Reason::OutOfRange);

@@ -280,8 +280,9 @@ void record_reply() {
 }
 
 void administration() {
-  expect_bytes(KeygenRequest{filled<CeremonyId>(0x01), CurveId::P256, 2, "www", filled<Digest>(0x02), {1, 2, 3}},
-               id_hex("01") + "01" "02" "03" "777777" + id_hex("02") + "03" "010203");
+  expect_bytes(KeygenRequest{filled<CeremonyId>(0x01), CurveId::P256, 2, "www", filled<Digest>(0x02), {1, 2, 3},
+                             filled<EpochId>(0x03)},
+               id_hex("01") + "01" "02" "03" "777777" + id_hex("02") + "03" "010203" + id_hex("03"));
   expect_bytes(KeygenProgress{3, "ok"}, "03" "0002" "6f6b");
   KeygenResult failed;
   failed.fault = Fault::BadShare;

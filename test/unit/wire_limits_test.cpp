@@ -97,6 +97,9 @@ TEST(WireLimits, TheGreatestEvidenceFitsIntoAResult) {
   evidence.terms.threshold = kMaxParties;
   evidence.terms.name = longest_name();
   for (const auto id : everybody()) evidence.terms.members.push_back({id, {}});
+  auto& old = evidence.terms.old.emplace();
+  old.X = point();
+  for (const auto id : everybody()) old.share_points.emplace(id, point());
   evidence.culprit = 1;
   for (std::size_t i = 0; i < kMaxEvidenceStatements; ++i) {
     evidence.statements.emplace_back();
@@ -206,7 +209,7 @@ TEST(WireLimits, Tier) {
 }
 
 TEST(WireLimits, Administration) {
-  expect_greatest(KeygenRequest{{}, CurveId::P384, kMaxParties, longest_name(), {}, everybody()});
+  expect_greatest(KeygenRequest{{}, CurveId::P384, kMaxParties, longest_name(), {}, everybody(), {}});
   expect_greatest(KeygenProgress{5, std::string(kMaxProgress, 'p')});
   KeygenResult failed;
   failed.detail = std::string(kMaxDetail, 'd');

@@ -105,8 +105,8 @@ auto members(const ReadinessReply& x) {
   return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const KeygenRequest& x) {
-  const auto& [a, b, c, d, e, f] = x;
-  return std::tie(a, b, c, d, e, f);
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const KeygenProgress& x) { const auto& [a, b] = x; return std::tie(a, b); }
 auto members(const PublicKeyInfo& x) {
