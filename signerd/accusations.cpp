@@ -90,7 +90,7 @@ void Accusations::take(const Bytes& evidence, const std::string& from, Clock::ti
 void Accusations::judge(const BlameEvidence& evidence, Bytes encoded, const std::string& from) {
   const EpochId epoch = epoch_of(evidence);
   const auto* key = keys_.by_epoch(epoch);
-  if (key == nullptr) {  // one that is over is of no interest any more: what could be cleared must not come back
+  if (over(epoch)) {  // one that is over is of no interest any more: what could be cleared must not come back
     ++counters_.of_no_epoch;
     return;
   }
@@ -127,7 +127,7 @@ void Accusations::hand_on(const Quarantine::Entry& entry) {
 
 std::optional<DisputeStatement> Accusations::sign(const EpochId& epoch, PartyId peer, Fault fault) {
   const auto* key = keys_.by_epoch(epoch);
-  if (key == nullptr || key->info().member(peer) == nullptr) return std::nullopt;
+  if (over(epoch) || key->info().member(peer) == nullptr) return std::nullopt;
   DisputeStatement statement{epoch, std::min(me_, peer), std::max(me_, peer), fault, me_, {}};
   statement.signature = identity_.sign(dispute_digest(statement));
   return statement;
@@ -168,7 +168,7 @@ void Accusations::on_dispute_notice(const wire::Envelope& envelope, Clock::time_
     return;
   }
   const auto* key = keys_.by_epoch(notice->epoch);
-  if (key == nullptr) {
+  if (over(notice->epoch)) {
     ++counters_.of_no_epoch;
     return;
   }
@@ -195,7 +195,7 @@ void Accusations::remember(DisputeStatement statement) {
   const EpochId epoch = statement.epoch;
   statements_.add(std::move(statement));
   const auto* key = keys_.by_epoch(epoch);
-  if (quarantine_.holds(accused) || key == nullptr) return;
+  if (quarantine_.holds(accused) || over(epoch)) return;
   if (auto evidence = statements_.against(accused, key->info())) judge(*evidence, wire::encode_blame(*evidence), "signer " + std::to_string(me_));
 }
 
@@ -280,6 +280,7 @@ bool Accusations::without_quorum(const ActiveKey& key) const {
 void Accusations::alarm(Clock::time_point now) {
   std::erase_if(alarms_, [this](const auto& item) { return over(item.first); });
   for (const auto& [epoch, key] : keys_.all()) {
+    if (key->stage == Stage::Fading) continue;
     const auto last = alarms_.find(epoch);
     if (last != alarms_.end() && now - last->second < kAlarmInterval) continue;
     if (!without_quorum(*key)) {

@@ -70,7 +70,11 @@ class Accusations {
   [[nodiscard]] std::optional<DisputeStatement> sign(const EpochId& epoch, PartyId peer, Fault fault);
   wire::Envelope show(const wire::Envelope& request) const;
   Result<wire::Envelope, SignError> clear(const net::PeerIdentity& who, const wire::Envelope& request);
-  [[nodiscard]] bool over(const EpochId& epoch) const { return keys_.by_epoch(epoch) == nullptr; }
+  /// A refresh has made another epoch active. The old one may still serve: if disputes leave no quorum, nothing but
+  /// clearing them lets the new one take over.
+  [[nodiscard]] bool over(const EpochId& epoch) const {
+    return keys_.by_epoch(epoch) == nullptr || keys_.successor(epoch) != nullptr;
+  }
   [[nodiscard]] bool disputed(PartyId a, PartyId b) const;
   void alarm(Clock::time_point now);
 

@@ -41,8 +41,8 @@ struct ActiveKey {
   void leave_out(const std::set<PartyId>& quarantined);
 };
 
-/// All keys of this signer by epoch. A key has one serving epoch, and during a switch a coming or a fading one
-/// beside it. I/O thread only.
+/// All keys of this signer by epoch, and who takes no part in any of them. A key has one serving epoch, and during a
+/// switch a coming or a fading one beside it. I/O thread only.
 class KeyRing {
  public:
   explicit KeyRing(PoolLimits limits) : limits_(limits) {}
@@ -52,7 +52,10 @@ class KeyRing {
     auto& added = *keys_.try_emplace(epoch, std::make_unique<ActiveKey>(
                                                 std::make_shared<const KeyShare>(std::move(share)), limits_, quarantined_))
                        .first->second;
-    if (by_epoch(previous) != nullptr) added.stage = Stage::Coming;
+    if (const auto* old = by_epoch(previous)) {
+      added.stage = Stage::Coming;
+      added.used_at = old->used_at;
+    }
     if (auto* next = successor(epoch)) next->stage = Stage::Coming;
     return added;
   }

@@ -242,11 +242,11 @@ void Presigner::forget(const EpochId& epoch) {
   for (const auto& [sid, batch] : running_)
     if (batch.task.epoch == epoch) sessions.push_back(sid);
   for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
-  const auto of_epoch = [&](const auto& item) { return item.first.epoch == epoch; };
-  order_.forget_if([&](const Task& task) { return task.epoch == epoch; });
-  std::erase_if(next_number_, of_epoch);
-  std::erase_if(accepted_, of_epoch);
-  std::erase_if(modest_, [&](const Task& task) { return task.epoch == epoch; });
+  const auto of_epoch = [&](const Task& task) { return task.epoch == epoch; };
+  order_.forget_if(of_epoch);
+  std::erase_if(next_number_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(accepted_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(modest_, of_epoch);
 }
 
 void Presigner::announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired) {

@@ -121,7 +121,7 @@ Result<void, SignError> Presigner::want(ActiveKey& key, const Quorum& quorum, Cl
     return refuse(SignErrorCode::PolicyDenied, "signers " + to_string(quorum) + " are no quorum of this key with signer " +
                                                    std::to_string(me_));
   if (auto blocked = why_blocked(key.info().key, quorum)) return fail(*blocked);
-  if (leader_of(epoch, quorum) != me_) return {};
+  if (leader_of(epoch, quorum) != me_ || key.stage == Stage::Fading) return {};
   if (!key.is_active(quorum)) {
     for (auto id : quorum)
       if (id != me_ && !mesh_.linked(id))
@@ -137,7 +137,7 @@ Result<void, SignError> Presigner::want(ActiveKey& key, const Quorum& quorum, Cl
   return {};
 }
 
-/// Quorums that nobody asks for any more, and what is remembered of epochs that are over.
+/// Quorums that nobody asks for any more.
 void Presigner::let_go(Clock::time_point now) {
   if (now < next_let_go_) return;
   next_let_go_ = now + kLetGoInterval;
@@ -148,11 +148,6 @@ void Presigner::let_go(Clock::time_point now) {
       order_.forget_if([&](const Task& task) { return task.epoch == epoch && task.quorum == quorum; });
     }
   }
-  const auto over = [this](const Task& task) { return keys_.by_epoch(task.epoch) == nullptr; };
-  order_.forget_if(over);
-  std::erase_if(accepted_, [&](const auto& item) { return over(item.first); });
-  std::erase_if(next_number_, [&](const auto& item) { return over(item.first); });
-  std::erase_if(modest_, over);
 }
 
 /// Any T members may be a quorum on demand; of those one leader has members hold no more than it may lead itself.

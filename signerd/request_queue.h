@@ -43,7 +43,7 @@ class Stalls {
   [[nodiscard]] Clock::time_point arrived(Clock::time_point now) const;
 
  private:
-  static constexpr std::chrono::milliseconds kNoticed{200}, kAfterwards{20};
+  static constexpr std::chrono::milliseconds kNoticed{500}, kAfterwards{20};
   std::optional<Clock::time_point> last_;
   Clock::time_point began_{}, over_{};
 };

@@ -258,6 +258,7 @@ TEST_F(SingleUse, the_front_end_that_a_coordinator_speaks_for_is_in_the_audit) {
 }
 
 TEST_F(SingleUse, the_status_says_below_which_depth_a_pool_is_too_shallow) {
+  for (auto& [epoch, key] : rings.at(1)->all()) key->used_at = now;  // else the target is the minimum
   const auto answer = signers.at(1)->answer(
       caller(1), {MessageType::StatusRequest, SessionId{}, kNobody, 1, wire::encode(wire::StatusRequest{})}, now);
   const auto status = wire::decode<wire::StatusReply>(answer->payload);

@@ -611,6 +611,23 @@ TEST_F(Court, after_a_refresh_what_is_asked_for_is_cleared_for_good_and_does_not
   EXPECT_EQ(node.disputes->size(), 0U);
 }
 
+TEST_F(Court, a_refresh_that_cannot_take_over_for_want_of_a_quorum_lets_the_old_be_cleared) {
+  auto& node = nodes[1];
+  const Bytes evidence = wire::encode_blame(bad_partial(kCheat));
+  node.accusations->on_message(notice(4, 1, evidence), now);
+  for (PartyId id : {PartyId{2}, PartyId{4}, PartyId{5}}) fall_out(1, id);
+  EXPECT_EQ(ask(1, wire::QuarantineClear{true, true}).type, MessageType::Refusal);
+  auto fresh = sim::deal_key(Curve::p256(), kN, kT, rng);
+  fresh.shares.at(1).info.previous = info.epoch;
+  node.keys->add(std::move(fresh.shares.at(1)));
+  ASSERT_TRUE(node.keys->by_epoch(info.epoch)) << "the old one still serves";
+  const auto left = *wire::decode<wire::QuarantineReply>(ask(1, wire::QuarantineClear{true, true}).payload);
+  EXPECT_TRUE(left.entries.empty() && left.disputes.empty());
+  EXPECT_FALSE(node.keys->quarantined(kCheat));
+  node.accusations->on_message(notice(4, 1, evidence), now);
+  EXPECT_TRUE(node.quarantine->entries().empty()) << "and does not come back";
+}
+
 TEST_F(Court, questions_are_bounded_by_caller) {
   const auto who = caller(wire::Role::Frontend, "flood");
   std::size_t overloaded = 0;

@@ -264,6 +264,25 @@ TEST_F(SmallSupply, leases_of_a_restarted_member_are_revoked_and_the_next_status
   EXPECT_TRUE(lease(quorum, 8)->ids.empty());
 }
 
+TEST_F(SmallSupply, every_status_and_lease_names_the_version_of_the_quarantine_list) {
+  online.at(leader)->quarantine_version = [] { return std::uint64_t{0x1122334455667788}; };
+  EXPECT_EQ(lease(led[0])->quarantine, 0x1122334455667788U);
+  const auto status = ask(leader, {MessageType::StatusRequest, {}, kNobody, leader, wire::encode(wire::StatusRequest{})});
+  EXPECT_EQ(wire::decode<wire::StatusReply>(status.payload)->quarantine, 0x1122334455667788U);
+}
+
+TEST_F(SmallSupply, a_quorum_in_dispute_is_not_shown_to_coordinators) {
+  auto& signer = world.at(leader);
+  online.at(leader)->why_blocked = [&](const KeyId& id, const Quorum& quorum) { return signer.presigner.why_blocked(id, quorum); };
+  const auto shown = [&] {
+    const auto status = ask(leader, {MessageType::StatusRequest, {}, kNobody, leader, wire::encode(wire::StatusRequest{})});
+    return wire::decode<wire::StatusReply>(status.payload)->keys.at(0).pools.size();
+  };
+  EXPECT_EQ(shown(), 2U);
+  ASSERT_TRUE(signer.disputes.add_pair(world.epoch, led[0][0], led[0][1], {Fault::OtCheck, Blame::pair(1, 2), ""}));
+  EXPECT_EQ(shown(), 1U);
+}
+
 TEST_F(SmallSupply, a_request_that_waited_longer_than_its_deadline_is_refused_and_spends_nothing) {
   world.set_up();
   for (auto id : members) world.at(id).presigner.tick(Clock::now());
