@@ -106,6 +106,7 @@ class Coordinator {
 
   // hedging.cpp: a second quorum beside a slow one, and what becomes of the loser
   [[nodiscard]] Time hedge_delay(const Quorum& quorum) const;
+  [[nodiscard]] bool tardy(PartyId id) const;
   void hedge(Request& request, const Attempt& slow);
   void watch(Attempt& attempt, const SessionId& sid);
   void unwatch(const SessionId& sid);

@@ -24,6 +24,12 @@ Time Coordinator::hedge_delay(const Quorum& quorum) const {
   return std::max(config_.hedge_floor, slowest);
 }
 
+/// It keeps us waiting longer than it nearly ever did.
+bool Coordinator::tardy(PartyId id) const {
+  const Time since = signers_[id].unanswered_since;
+  return since != kNever && now_ - since >= hedge_delay({id});
+}
+
 /// The request joins those that wait, for a quorum without the signers that keep it waiting. The first full
 /// set of answers wins. Once per request, and only as far as the budget goes: it is paid when a lease is there.
 void Coordinator::hedge(Request& request, const Attempt& slow) {
@@ -64,6 +70,7 @@ void Coordinator::watch_timers() {
     const SessionId sid = watched_.begin()->second;
     for (auto id : attempts_.at(sid).missing()) {
       signers_[id].breaker.failed(now_, config_);
+      signers_[id].unanswered_since = kNever;
       wake_at(signers_[id].breaker.retry_at());
     }
     unwatch(sid);

@@ -26,22 +26,28 @@ void Coordinator::pump(KeyState& key) {
 
   std::map<Quorum, std::size_t> claimed, wanted;
   const auto supply = [&](const std::vector<Option>& options) {
-    for (const auto& option : options)
-      if (auto& n = claimed[option.state->quorum]; n < option.state->asked) {
-        ++n;
-        return true;
-      }
+    const auto claim = [&](bool from_tardy) {
+      return std::any_of(options.begin(), options.end(), [&](const Option& option) {
+        if (tardy(option.state->leader) != from_tardy) return false;
+        auto& n = claimed[option.state->quorum];
+        return n < option.state->asked && ++n > 0;
+      });
+    };
+    // What is owed by a leader who keeps us waiting is not waited for, if another one can be asked.
+    if (claim(false)) return true;
     const QuorumState* least = nullptr;
-    std::size_t load = 0;
+    std::pair<bool, std::size_t> load;
     for (const auto& option : options) {
       const QuorumState& state = *option.state;
       const auto it = wanted.find(state.quorum);
       const std::size_t more = it == wanted.end() ? 0 : it->second;
       if (now_ < state.not_before() || more >= room(state)) continue;
-      if (least != nullptr && state.asked + more >= load) continue;
+      const std::pair here(tardy(state.leader), state.asked + more);
+      if (least != nullptr && here >= load) continue;
       least = &state;
-      load = state.asked + more;
+      load = here;
     }
+    if ((least == nullptr || load.first) && claim(true)) return true;
     if (least == nullptr) return false;
     ++wanted[least->quorum];
     return true;
@@ -105,6 +111,8 @@ void Coordinator::place_orders(KeyState& key, const std::map<Quorum, std::size_t
     const Time overdue_at = now_ + attempt_timeout({state.leader}, std::chrono::seconds(2), true);
     orders_[sid] = {key.info.id, quorum, state.epoch, state.leader, state.stamp, count, now_, overdue_at, false};
     state.asked += count;
+    signers_[state.leader].asked(now_);
+    wake_at(now_ + hedge_delay({state.leader}));
     if (state.on_demand) state.demanded_until = std::max(state.demanded_until, overdue_at + config_.status_interval);
     wake_at(overdue_at);
     send(state.leader, sid, wire::LeaseRequest{key.info.id, state.epoch, quorum, static_cast<std::uint16_t>(count)});
@@ -283,6 +291,7 @@ void Coordinator::lease_timers() {
       KeyState& key = keys_.at(order.key);
       key.dirty = true;
       signers_[order.leader].breaker.failed(now_, config_);
+      signers_[order.leader].unanswered_since = kNever;
       if (auto* state = key.find(order.quorum, order.stamp)) {
         state->asked -= order.count;
         state->silent_until = now_ + config_.back_off;

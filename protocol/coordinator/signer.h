@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -16,6 +17,7 @@ struct SignerState {
   Digest instance;                      ///< of the process; changes with a restart
   Latency latency;
   unsigned in_flight = 0;               ///< sign requests that it has not answered
+  Time unanswered_since = kNever;       ///< the first request after its last answer; kNever: none
 
   Breaker breaker;                      ///< opened by time-outs and refusals
   Time busy_until = kLongAgo;           ///< it said Overloaded
@@ -32,8 +34,10 @@ struct SignerState {
   [[nodiscard]] bool busy(Time now) const { return now < busy_until; }
   [[nodiscard]] unsigned suspected(Time now) const { return now < suspect_until ? suspicions : 0; }
 
+  void asked(Time now) { unanswered_since = std::min(unanswered_since, now); }
   void answered(Time round_trip) {
     latency.add(round_trip);
+    unanswered_since = kNever;
     breaker.succeeded();
   }
   void suspect(Time now, const CoordinatorConfig& config);

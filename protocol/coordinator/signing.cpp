@@ -65,6 +65,7 @@ Attempt& Coordinator::fan_out(KeyState& key, Request& request, const Assignment&
   for (auto id : quorum) {
     if (signers_[id].breaker.begin(now_)) attempt.trials.push_back(id);
     ++signers_[id].in_flight;
+    signers_[id].asked(now_);
     message.lease = id == attempt.leader ? static_cast<std::uint16_t>(attempt.lease_asked) : std::uint16_t{0};
     send(id, sid, message);
   }
@@ -140,6 +141,7 @@ void Coordinator::overdue(Attempt& attempt, Request& request) {
   attempt.overdue = true;
   for (auto id : attempt.missing()) {
     signers_[id].breaker.failed(now_, config_);
+    signers_[id].unanswered_since = kNever;
     request.avoid.signer_until[id] = now_ + config_.back_off;
     wake_at(signers_[id].breaker.retry_at());
   }
@@ -226,6 +228,7 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
   const std::string text = "signer " + std::to_string(by) + ": " + std::string(name(refusal.code)) +
                            (reason.empty() ? "" : " (" + reason + ")");
   signer.latency.add(now_ - attempt.started);
+  signer.unanswered_since = kNever;
   request.last_refusal = refusal.code;
 
   // Whoever keeps turning requests away is asked less and less, like one who does not answer.

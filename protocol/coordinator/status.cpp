@@ -19,6 +19,7 @@ void Coordinator::link_up(Time now, PartyId id, const Digest& instance) {
   signer.instance = instance;
   signer.link = SignerState::Link::Up;
   signer.breaker.reset();
+  signer.unanswered_since = kNever;
   signer.busy_until = kLongAgo;
   signer.status_sent = kLongAgo;
   for (auto& [key_id, key] : keys_) key.warm_until = kLongAgo;
