@@ -101,7 +101,12 @@ known() { # the keys that the program itself lists when it meets an unknown one
 echo '{"cluster": "x", "colour": 1, "pool": {"colour": 1}, "presign": {"colour": 1}, "tls": {"colour": 1}, "policy": [{"colour": 1}]}' > "$dir/signerd.json"
 "$build/signerd/signerd" -t --config "$dir/signerd.json" 2>&1 | known | sort -u > "$dir/keys"
 if [ "$(wc -l < "$dir/keys")" -gt 20 ] && none_missing "$man/man5/signerd.json.5" < "$dir/keys"; then pass "signerd.json.5 names every key"; else flunk "signerd.json.5 leaves out"; fi
-echo '{"cluster": "x", "colour": 1, "signers": [{"colour": 1}, {"colour": 1}], "keys": [{"colour": 1}], "limits": {"colour": 1}, "tls": {"colour": 1}, "policy": [{"colour": 1}]}' > "$dir/coordinatord.json"
+digits() { printf "$1%.0s" $(seq 64); }
+cat > "$dir/coordinatord.json" <<JSON
+{"cluster": "x", "listen": "h:1", "colour": 1, "keys": [{"name": "a", "file": "a", "colour": 1}], "limits": {"colour": 1},
+ "signers": [{"id": 1, "address": "h:1", "identity": "$(digits 1)", "colour": 1}, {"id": 2, "address": "h:2", "identity": "$(digits 2)"}],
+ "tls": {"certificate": "c", "key": "k", "ca": "a", "colour": 1}, "policy": [{"who": "admin/*", "keys": ["*"], "contexts": [], "colour": 1}]}
+JSON
 "$build/signerd/coordinatord" -t --config "$dir/coordinatord.json" 2>&1 | known | sort -u > "$dir/keys"
 if [ "$(wc -l < "$dir/keys")" -gt 15 ] && none_missing "$man/man5/coordinatord.json.5" < "$dir/keys"; then pass "coordinatord.json.5 names every key"; else flunk "coordinatord.json.5 leaves out"; fi
 echo '{"cluster": "x", "mode": "tier", "colour": 1, "coordinators": [{"colour": 1}], "tls": {"colour": 1}}' > "$dir/tier.json"
