@@ -11,6 +11,7 @@
 #include "protocol/base/result.h"
 #include "protocol/hash/identity.h"
 #include "provider/log.h"
+#include "provider/patience.h"
 
 namespace quorate::provider {
 
@@ -21,10 +22,14 @@ namespace quorate::provider {
 ///       "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"},
 ///       "deadline_ms": 200,
 ///       "io_thread": "lazy",
+///       "unavailable": "retry",
+///       "back_off_ms": 50,
 ///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"} }
 ///
-/// deadline_ms, io_thread and log may be left out, as may each key of log; log lines then go to standard error.
+/// deadline_ms and all below it may be left out, as may each key of log; log lines then go to standard error.
 /// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
+/// unavailable says what becomes of handshakes that the cluster cannot sign for (patience.h); back_off_ms is the
+/// pause before it is asked again.
 struct Config {
   struct Signer {
     PartyId id = kNobody;
@@ -38,6 +43,8 @@ struct Config {
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};
   bool thread_at_fork = false;
+  Unavailable unavailable = Unavailable::Retry;
+  std::chrono::milliseconds back_off{50};
   std::optional<std::filesystem::path> log_file;
   LogLevel log_level = LogLevel::Warning;
 };
