@@ -16,6 +16,7 @@ namespace quorate::tools {
 void add_init_commands(CLI::App& app, const Output& out, int& code);      ///< init, ca, group
 void add_keygen_command(CLI::App& app, const Output& out, int& code);     ///< keygen
 void add_cluster_commands(CLI::App& app, const Output& out, int& code);   ///< status, sign, key
+void add_readiness_commands(CLI::App& app, const Output& out, int& code); ///< ready, haproxy-agent
 void add_doctor_command(CLI::App& app, const Output& out, int& code);     ///< doctor
 
 }  // namespace quorate::tools

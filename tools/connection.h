@@ -15,7 +15,9 @@ struct Connection {
   std::unique_ptr<net::SignClient> client;
 };
 
-/// `deadline` is that of signatures. Warnings of the links go to standard error. The error names the file.
-Result<Connection, std::string> connect(const std::filesystem::path& provider_json, std::chrono::milliseconds deadline);
+/// `deadline` is that of signatures, `idle_status` how often signers are asked for their state. Warnings of the links
+/// go to standard error. The error names the file.
+Result<Connection, std::string> connect(const std::filesystem::path& provider_json, std::chrono::milliseconds deadline,
+                                        std::chrono::milliseconds idle_status = std::chrono::seconds(10));
 
 }  // namespace quorate::tools
