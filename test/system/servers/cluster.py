@@ -165,10 +165,16 @@ class Cluster:
         return {signer['id']: signer for signer in signers if signer['up']}
 
     def pools(self):
-        """Presignatures by quorum, as the leaders have them; quorums of which every member answers."""
-        status = self.status()
-        return {tuple(pool['quorum']): pool['available'] for number, signer in status.items() for key in signer['keys']
-                for pool in key['pools'] if pool['leader'] == number and all(member in status for member in pool['quorum'])}
+        """Presignatures by quorum, for quorums of which every member answers: the fewest that one of them has. A
+        leader that does not know yet that a member was restarted still counts what that member has lost."""
+        status, pools = self.status(), {}
+        for signer in status.values():
+            for key in signer['keys']:
+                for pool in key['pools']:
+                    quorum = tuple(pool['quorum'])
+                    if all(member in status for member in quorum):
+                        pools[quorum] = min(pools.get(quorum, pool['available']), pool['available'])
+        return pools
 
     def wait_for_pools(self, quorums, at_least, seconds=60):
         """Until so many quorums are live, and each has as many presignatures."""
