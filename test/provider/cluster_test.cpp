@@ -338,34 +338,38 @@ TEST_F(Cluster, pauses_async_jobs) {
   const Certificate cert = certificate();
   const SslCtx server = this->server(cert.get()), client(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_mode(server.get(), SSL_MODE_ASYNC);
-  constexpr std::size_t kConnections = 10;
-  std::vector<Pair> pairs;
-  for (std::size_t i = 0; i < kConnections; ++i) pairs.push_back(connect(client.get(), server.get()));
-  std::vector<bool> through(kConnections);
-  std::size_t done = 0, paused = 0;
-  for (int turn = 0; turn < 500 && done < kConnections; ++turn) {
-    std::vector<pollfd> waiting;
-    for (std::size_t i = 0; i < kConnections; ++i) {
-      if (through[i]) continue;
-      ERR_clear_error();
-      SSL_do_handshake(pairs[i].client.get());
-      ERR_clear_error();
-      const int result = SSL_do_handshake(pairs[i].server.get());
-      if (result == 1 && SSL_is_init_finished(pairs[i].client.get()) == 1) {
-        through[i] = true;
-        ++done;
-      } else if (result != 1 && SSL_get_error(pairs[i].server.get(), result) == SSL_ERROR_WANT_ASYNC) {
-        ++paused;
-        OSSL_ASYNC_FD fd = -1;
-        std::size_t count = 1;
-        SSL_get_all_async_fds(pairs[i].server.get(), &fd, &count);
-        waiting.push_back({fd, POLLIN, 0});
+  // A signature that is there before the job could pause is no fault, and on a busy machine not rare.
+  constexpr std::size_t kConnections = 10, kRounds = 20;
+  std::size_t paused = 0;
+  for (std::size_t round = 0; round < kRounds && paused == 0; ++round) {
+    std::vector<Pair> pairs;
+    for (std::size_t i = 0; i < kConnections; ++i) pairs.push_back(connect(client.get(), server.get()));
+    std::vector<bool> through(kConnections);
+    std::size_t done = 0;
+    for (int turn = 0; turn < 500 && done < kConnections; ++turn) {
+      std::vector<pollfd> waiting;
+      for (std::size_t i = 0; i < kConnections; ++i) {
+        if (through[i]) continue;
+        ERR_clear_error();
+        SSL_do_handshake(pairs[i].client.get());
+        ERR_clear_error();
+        const int result = SSL_do_handshake(pairs[i].server.get());
+        if (result == 1 && SSL_is_init_finished(pairs[i].client.get()) == 1) {
+          through[i] = true;
+          ++done;
+        } else if (result != 1 && SSL_get_error(pairs[i].server.get(), result) == SSL_ERROR_WANT_ASYNC) {
+          ++paused;
+          OSSL_ASYNC_FD fd = -1;
+          std::size_t count = 1;
+          SSL_get_all_async_fds(pairs[i].server.get(), &fd, &count);
+          waiting.push_back({fd, POLLIN, 0});
+        }
       }
+      if (!waiting.empty()) poll(waiting.data(), waiting.size(), 100);
     }
-    if (!waiting.empty()) poll(waiting.data(), waiting.size(), 100);
+    ASSERT_EQ(done, kConnections) << testing::PrintToString(drain_errors()) << log();
   }
-  EXPECT_EQ(done, kConnections) << testing::PrintToString(drain_errors()) << log();
-  EXPECT_GT(paused, 0u);
+  EXPECT_GT(paused, 0u) << "in " << kRounds * kConnections << " handshakes";
   ERR_clear_error();
 }
 
