@@ -3,6 +3,7 @@
 
 usage: liars.py --source DIR --build DIR [--port P] [--only TEXT] [--long] [--keep]
 TAP output; prints what the honest signers found out, and counts. --long: a minute of every lie."""
+import collections
 import dataclasses
 import signal
 import sys
@@ -10,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 from servers.suite import SteadyLoad, options_of, run_suite, start_nginx  # noqa: E402
-from servers.tap import eventually  # noqa: E402
+from servers.tap import eventually, expect  # noqa: E402
 
 SIGNERS, THRESHOLD = 4, 3
 POOL_MIN = 16
@@ -67,6 +68,7 @@ class Trial:
         try:
             site.wait_for_pools(quorums, POOL_MIN)
             since = {number: len(site.log(number, lie.event)) for number in site.numbers}
+            told = len(site.log(liar, 'lied'))
             with SteadyLoad(site, self.nginx.port, RATE) as load:
                 time.sleep(1)
                 begun = time.monotonic()
@@ -76,6 +78,9 @@ class Trial:
                     heard = eventually(lambda: self.heard(liar, lie, since), f'an honest signer finds {lie.reason}', 30)
                     notes.append(f'{lie.event}, {lie.reason} at signers {heard} after {time.monotonic() - begun:.1f} s')
                 time.sleep(max(4.0, self.seconds - (time.monotonic() - begun)))
+                lies = collections.Counter(entry['message'] for entry in site.log(liar, 'lied')[told:])
+                expect(lies, f'signer {liar} did not lie')
+                notes.append('lies: ' + ', '.join(f'{count} {message}' for message, count in lies.items()))
                 notes.append(load.check())
             return '\n'.join(notes)
         finally:

@@ -28,6 +28,7 @@ def options_of(description):
 def run_suite(options, body, prepare=None, deadline_ms=200, **cluster):
     """body(site, test) runs tests by test(name, function). `prepare` changes the cluster's files before it is used."""
     tap = Tap()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a time-out leaves no processes behind
     site = Cluster(options.source.resolve(), options.build.resolve(), options.port, **cluster)
 
     def test(name, function):
