@@ -161,7 +161,7 @@ void play_keygen(const Curve& curve, ByteView input) {
   static std::map<PartyId, IdentityKey> identities;
   static const KeygenTerms terms = [&] {
     sim::SeededRng rng(1, "fuzz keygen");
-    KeygenTerms out{rng.make_id<CeremonyId>(), &curve, 2, "fuzz", rng.make_id<Digest>(), {}};
+    KeygenTerms out{rng.make_id<CeremonyId>(), &curve, 2, "fuzz", rng.make_id<Digest>(), {}, {}};
     for (PartyId id = 1; id <= 3; ++id) {
       auto identity = IdentityKey::generate(rng);
       out.members.push_back({id, identity.public_key()});

@@ -6,9 +6,11 @@
 
 #include "fuzz/wire_samples.h"
 #include "protocol/tecdsa/key_share.h"
+#include "protocol/wire/blame_codec.h"
 #include "protocol/wire/content.h"
 #include "protocol/wire/der.h"
 #include "protocol/wire/frame.h"
+#include "test/sim/dealt_batch.h"
 #if defined(QUORATE_KEY_FILE)
 #include "provider/key_file.h"
 #endif
@@ -66,6 +68,26 @@ void evidence_seeds(const fs::path& folder) {
       for (std::size_t i = 0; i < bodies.size(); ++i) evidence.statements[i].body = bodies[i];
       write(folder / (std::string(tag(*curve)) + "-" + std::to_string(seed)), wire::encode_evidence(evidence));
     }
+}
+
+void blame_seeds(const fs::path& folder) {
+  for (const auto* curve : {&Curve::p256(), &Curve::toy()}) {
+    sim::SeededRng rng(1, "blame");
+    auto group = sim::deal_key(*curve, 3, 2, rng);
+    sim::confirm_epoch(group);
+    const auto batch = sim::deal_batch(group, {1, 2}, 2, rng);
+    Row other = batch.rows.at(2);
+    other.u_digest.bytes[0] ^= 1;
+    DisputesEvidence disputes{group.info(), 2, {}};
+    for (PartyId id : {PartyId{1}, PartyId{3}}) disputes.statements.push_back(sim::sign_dispute(group, disputes.info.epoch, id, 2));
+    const BlameEvidence kinds[] = {
+        BadPartialEvidence{batch.context, batch.rows.at(2), 1, batch.R[1], batch.K.at(2)[1], batch.C.at(2)[1],
+                           sim::sign_partial(batch.context, 2, 1, group.identities.at(2), Digest{}, 1, MessageDigest::Sha256,
+                                             Bytes{'x'}, Scalar(*curve, 1))},
+        RowContradiction{batch.context, batch.rows.at(2), other}, disputes};
+    for (const auto& evidence : kinds)
+      write(folder / (std::string(kind_of(evidence)) + "-" + std::string(tag(*curve))), wire::encode_blame(evidence));
+  }
 }
 
 Bytes der_of(std::string_view hex) { return *from_hex(hex); }
@@ -147,6 +169,7 @@ int main(int argc, char** argv) {
   quorate::Curve::allow_toy();
   quorate::wire_seeds(folder / "wire");
   quorate::evidence_seeds(folder / "evidence");
+  quorate::blame_seeds(folder / "evidence");
   quorate::content_seeds(folder / "content");
   quorate::session_seeds(folder / "session");
 #if defined(QUORATE_KEY_FILE)

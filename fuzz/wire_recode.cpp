@@ -38,9 +38,19 @@ auto with_message(MessageType type, F&& f) {
     case MessageType::RecordReply: return f(static_cast<RecordReply*>(nullptr));
     case MessageType::ConfirmRequest: return f(static_cast<ConfirmRequest*>(nullptr));
     case MessageType::ConfirmReply: return f(static_cast<ConfirmReply*>(nullptr));
+    case MessageType::DisputeNotice: return f(static_cast<DisputeNotice*>(nullptr));
+    case MessageType::QuarantineNotice: return f(static_cast<QuarantineNotice*>(nullptr));
+    case MessageType::QuarantineRequest: return f(static_cast<QuarantineRequest*>(nullptr));
+    case MessageType::QuarantineReply: return f(static_cast<QuarantineReply*>(nullptr));
     case MessageType::KeygenRequest: return f(static_cast<KeygenRequest*>(nullptr));
     case MessageType::KeygenProgress: return f(static_cast<KeygenProgress*>(nullptr));
     case MessageType::KeygenResult: return f(static_cast<KeygenResult*>(nullptr));
+    case MessageType::QuarantineClear: return f(static_cast<QuarantineClear*>(nullptr));
+    case MessageType::TierSignRequest: return f(static_cast<TierSignRequest*>(nullptr));
+    case MessageType::TierAssigned: return f(static_cast<TierAssigned*>(nullptr));
+    case MessageType::TierSignReply: return f(static_cast<TierSignReply*>(nullptr));
+    case MessageType::ReadinessRequest: return f(static_cast<ReadinessRequest*>(nullptr));
+    case MessageType::ReadinessReply: return f(static_cast<ReadinessReply*>(nullptr));
     case MessageType::SetupAbort:
     case MessageType::PresignAbort: return f(static_cast<Fault*>(nullptr));
   }
@@ -64,7 +74,8 @@ constexpr bool kTakesCurve = [] {
     case MessageType::PresignRound4:
     case MessageType::SignReply:
     case MessageType::RecordReply:
-    case MessageType::ConfirmReply: return true;
+    case MessageType::ConfirmReply:
+    case MessageType::TierSignReply: return true;
     default: return false;
   }
 }();

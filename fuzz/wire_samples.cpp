@@ -225,6 +225,14 @@ KeygenEvidence make(const Curve& curve, SeededRng& rng) {
   out.terms.group = id<Digest>(rng);
   for (const auto member : quorum(rng)) out.terms.members.push_back({member, id<IdentityPublicKey>(rng)});
   out.terms.threshold = out.terms.members.size();
+  if (rng.below(2) == 0) {
+    auto& old = out.terms.old.emplace();
+    old.id = id<EpochId>(rng);
+    old.previous = id<EpochId>(rng);
+    old.ceremony = id<CeremonyId>(rng);
+    old.X = point(curve, rng);
+    for (const auto& member : out.terms.members) old.share_points[member.id] = point(curve, rng);
+  }
   out.fault = static_cast<Fault>(rng.below(20));
   out.culprit = party(rng);
   for (std::uint8_t round = 1; round <= 4; ++round) {
@@ -339,11 +347,13 @@ StatusReply make(const Curve& curve, SeededRng& rng) {
       pool.leader = party(rng);
       pool.available = number(rng);
       pool.target = number(rng);
+      pool.min = number(rng);
       key.pools.push_back(std::move(pool));
     }
     out.keys.push_back(std::move(key));
   }
   out.linked = quorum(rng);
+  out.quarantine = rng.below(std::uint64_t{1} << 63);
   return out;
 }
 
@@ -363,6 +373,7 @@ LeaseReply make(const Curve&, SeededRng& rng) {
   out.ids = presignatures(rng);
   out.lifetime_ms = number(rng);
   out.available = number(rng);
+  out.quarantine = rng.below(std::uint64_t{1} << 63);
   return out;
 }
 
@@ -387,6 +398,7 @@ SignRequest make(const Curve&, SeededRng& rng) {
   out.content = bytes(rng, rng.below(200));
   out.deadline_ms = number(rng);
   out.lease = static_cast<std::uint16_t>(rng.below(kMaxLease + 1));
+  out.frontend = text(rng);
   return out;
 }
 
@@ -451,6 +463,103 @@ ConfirmReply make(const Curve& curve, SeededRng& rng) {
 }
 
 template <>
+DisputeNotice make(const Curve&, SeededRng& rng) {
+  DisputeNotice out;
+  out.epoch = id<EpochId>(rng);
+  out.a = static_cast<PartyId>(1 + rng.below(kMaxParties - 1));
+  out.b = static_cast<PartyId>(out.a + 1 + rng.below(kMaxParties - out.a));
+  out.fault = static_cast<Fault>(rng.below(20));
+  out.signer = rng.below(2) == 0 ? out.a : out.b;
+  out.signature = signature(rng);
+  return out;
+}
+
+template <>
+QuarantineNotice make(const Curve&, SeededRng& rng) {
+  return {bytes(rng, 1 + rng.below(100))};
+}
+
+template <>
+QuarantineRequest make(const Curve&, SeededRng&) {
+  return {};
+}
+
+template <>
+QuarantineReply make(const Curve&, SeededRng& rng) {
+  QuarantineReply out;
+  out.version = rng.below(std::uint64_t{1} << 63);
+  if (rng.below(4) != 0)
+    for (const auto signer : quorum(rng)) out.entries.push_back({signer, text(rng), bytes(rng, 1 + rng.below(60))});
+  for (auto count = rng.below(4); out.disputes.size() < count;) {
+    QuarantineReply::Dispute dispute;
+    dispute.epoch = id<EpochId>(rng);
+    dispute.whole = rng.below(2) == 0;
+    dispute.members = dispute.whole ? quorum(rng) : Quorum{2, 7};
+    dispute.fault = static_cast<Fault>(rng.below(20));
+    dispute.detail = text(rng);
+    dispute.time = "2026-11-22T14:30:00.123Z";
+    out.disputes.push_back(std::move(dispute));
+  }
+  return out;
+}
+
+template <>
+QuarantineClear make(const Curve&, SeededRng& rng) {
+  return {rng.below(2) == 0, rng.below(2) == 0};
+}
+
+template <>
+TierAssigned make(const Curve&, SeededRng& rng) {
+  TierAssigned out;
+  out.presignature = presignature(rng);
+  out.quorum = quorum(rng);
+  out.epoch = id<EpochId>(rng);
+  return out;
+}
+
+template <>
+TierSignRequest make(const Curve& curve, SeededRng& rng) {
+  TierSignRequest out;
+  out.key = id<KeyId>(rng);
+  out.context = context(rng);
+  out.digest = digest(rng);
+  out.deadline_ms = number(rng);
+  out.content = bytes(rng, rng.below(200));
+  if (rng.below(2) == 0) out.hint = make<TierAssigned>(curve, rng);
+  return out;
+}
+
+template <>
+TierSignReply make(const Curve& curve, SeededRng& rng) {
+  TierSignReply out;
+  out.r = scalar(curve, rng);
+  out.s = scalar(curve, rng);
+  out.quorum = quorum(rng);
+  out.presignature = presignature(rng);
+  out.timestamp = rng.below(std::uint64_t{1} << 63);
+  out.attempts = static_cast<std::uint16_t>(rng.below(1 << 16));
+  return out;
+}
+
+template <>
+ReadinessRequest make(const Curve&, SeededRng& rng) {
+  return {id<KeyId>(rng)};
+}
+
+template <>
+ReadinessReply make(const Curve&, SeededRng& rng) {
+  ReadinessReply out;
+  out.state = static_cast<ReadinessState>(rng.below(3));
+  out.reason = static_cast<SignErrorCode>(1 + rng.below(9));
+  out.can_sign = rng.below(2) == 0;
+  out.signers_up = static_cast<std::uint8_t>(rng.below(kMaxParties + 1));
+  out.threshold = static_cast<std::uint8_t>(rng.below(4) == 0 ? 0 : 2 + rng.below(kMaxParties - 1));
+  out.pool_depth = number(rng);
+  out.detail = text(rng);
+  return out;
+}
+
+template <>
 KeygenRequest make(const Curve& curve, SeededRng& rng) {
   KeygenRequest out;
   out.ceremony = id<CeremonyId>(rng);
@@ -459,6 +568,7 @@ KeygenRequest make(const Curve& curve, SeededRng& rng) {
   out.group = id<Digest>(rng);
   out.members = quorum(rng);
   out.threshold = static_cast<std::uint8_t>(2 + rng.below(out.members.size() - 1));
+  if (rng.below(2) == 0) out.previous = id<EpochId>(rng);
   return out;
 }
 

@@ -5,8 +5,10 @@
 #include "protocol/wire/keygen_codec.h"
 #include "protocol/wire/online_codec.h"
 #include "protocol/wire/presign_codec.h"
+#include "protocol/wire/quarantine_codec.h"
 #include "protocol/wire/record_codec.h"
 #include "protocol/wire/setup_codec.h"
+#include "protocol/wire/tier_codec.h"
 #include "test/sim/seeded_rng.h"
 
 /// Messages of every type with random content that is well-formed and means nothing: seeds of the

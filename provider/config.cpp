@@ -18,6 +18,7 @@ namespace quorate::provider {
 namespace {
 
 constexpr std::size_t kMaxFile = net::StrictJson::kMaxSize;
+constexpr std::size_t kMaxCoordinators = 64;
 
 struct File {
   std::string text;
@@ -70,19 +71,7 @@ Digest digest_of(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-}  // namespace
-
-LoadedConfig::~LoadedConfig() { ct::wipe(key_pem.data(), key_pem.size()); }
-
-Result<Config, std::string> parse_config(std::string name, std::string_view text, std::filesystem::path directory) {
-  const auto document = net::StrictJson::parse(std::move(name), text, std::move(directory));
-  if (!document) return fail(document.error());
-  const net::StrictObject root = document->root();
-
-  Config config;
-  config.cluster = root.text("cluster", 1, wire::kMaxName);
-  if (!config.cluster.empty() && !wire::valid_name(config.cluster))
-    root.reject("cluster", "expected a name of A-Z a-z 0-9 . _ -");
+void read_signers(const net::StrictObject& root, Config& config) {
   for (const net::StrictObject& entry : root.objects("signers", 2, kMaxParties)) {
     Config::Signer signer;
     signer.id = static_cast<PartyId>(entry.integer("id", 1, kMaxParties));
@@ -99,6 +88,48 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
     config.signers.push_back(std::move(signer));
   }
   std::ranges::sort(config.signers, {}, &Config::Signer::id);
+}
+
+void read_coordinators(const net::StrictObject& root, Config& config) {
+  for (const net::StrictObject& entry : root.objects("coordinators", 1, kMaxCoordinators)) {
+    Config::Coordinator coordinator;
+    coordinator.name = entry.text("name", 1, wire::kMaxName);
+    if (!coordinator.name.empty() && !wire::valid_name(coordinator.name))
+      entry.reject("name", "expected a name of A-Z a-z 0-9 . _ -");
+    auto address = entry.host_port("address");
+    coordinator.host = std::move(address.host);
+    coordinator.port = address.port;
+    for (const auto& other : config.coordinators) {
+      if (other.name == coordinator.name) entry.reject("name", "is given twice");
+      if (other.host == coordinator.host && other.port == coordinator.port && coordinator.port != 0)
+        entry.reject("address", "is given twice");
+    }
+    config.coordinators.push_back(std::move(coordinator));
+  }
+}
+
+}  // namespace
+
+LoadedConfig::~LoadedConfig() { ct::wipe(key_pem.data(), key_pem.size()); }
+
+Result<Config, std::string> parse_config(std::string name, std::string_view text, std::filesystem::path directory) {
+  const auto document = net::StrictJson::parse(std::move(name), text, std::move(directory));
+  if (!document) return fail(document.error());
+  const net::StrictObject root = document->root();
+
+  Config config;
+  config.cluster = root.text("cluster", 1, wire::kMaxName);
+  if (!config.cluster.empty() && !wire::valid_name(config.cluster))
+    root.reject("cluster", "expected a name of A-Z a-z 0-9 . _ -");
+  static constexpr std::array<std::string_view, 2> kModes = {"direct", "tier"};
+  config.tier = root.choice_or("mode", kModes, 0) == 1;
+  if (config.tier) {
+    if (root.has("signers")) root.reject("signers", "is for mode \"direct\"; in mode \"tier\" the coordinators know them");
+    read_coordinators(root, config);
+  } else {
+    if (root.has("coordinators")) root.reject("coordinators", "needs \"mode\": \"tier\"");
+    read_signers(root, config);
+  }
   const net::StrictObject tls = root.object("tls");
   config.certificate = tls.file("certificate");
   config.key = tls.file("key");
@@ -106,11 +137,15 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
   config.deadline = std::chrono::milliseconds(root.integer_or("deadline_ms", 1, 60000, 200));
   static constexpr std::array<std::string_view, 2> kThreads = {"lazy", "at-fork"};
   config.thread_at_fork = root.choice_or("io_thread", kThreads, 0) == 1;
+  static constexpr std::array<std::string_view, 3> kUnavailable = {"retry", "fail", "decline"};
+  config.unavailable = static_cast<Unavailable>(root.choice_or("unavailable", kUnavailable, 0));
+  config.back_off = std::chrono::milliseconds(root.integer_or("back_off_ms", 1, 1000, 50));
   if (const auto log = root.object_if("log")) {
     static constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
     config.log_file = log->file_if("file");
     config.log_level = static_cast<LogLevel>(log->choice_or("level", kLevels, 1));
   }
+  config.evidence = root.file_if("evidence");
   if (auto whole = document->finish(); !whole) return fail(whole.error());
   return config;
 }

@@ -68,4 +68,20 @@ std::vector<Quorum> active_quorums(const std::vector<PartyId>& members, std::siz
     if (auto family = covering_family(members, threshold, survive)) return std::move(*family);
 }
 
+bool any_quorum(const std::vector<PartyId>& members, std::size_t threshold,
+                const std::function<bool(PartyId, PartyId)>& compatible, const std::function<bool(const Quorum&)>& allowed) {
+  Quorum some;
+  const std::function<bool(std::size_t)> extend = [&](std::size_t from) {
+    if (some.size() == threshold) return allowed(some);
+    for (std::size_t i = from; i < members.size() && members.size() - i >= threshold - some.size(); ++i) {
+      if (!std::all_of(some.begin(), some.end(), [&](auto id) { return compatible(id, members[i]); })) continue;
+      some.push_back(members[i]);
+      if (extend(i + 1)) return true;
+      some.pop_back();
+    }
+    return false;
+  };
+  return extend(0);
+}
+
 }  // namespace quorate::signerd

@@ -18,6 +18,8 @@ constexpr std::chrono::seconds kCeremonyTimeout{60};
 constexpr std::chrono::seconds kShowInterval{5};
 /// How often a member of an active key is shown all of them: two active members that answer each other stop there.
 constexpr std::chrono::seconds kAnswerInterval{1};
+/// How often a refresh that some have prepared and not all have confirmed is reported.
+constexpr std::chrono::seconds kAlarmInterval{60};
 
 template <class T>
 wire::Envelope reply_to(const wire::Envelope& request, const T& message) {
@@ -67,7 +69,23 @@ Result<void, std::string> Ceremonies::load() {
       prepared_.insert_or_assign(id, std::move(share));
     }
   }
+  // A successor of an epoch that is gone, while another one has taken its place, was forgotten in a crash.
+  std::set<EpochId> gone;
+  for (const auto& [id, share] : prepared_)
+    if (!share.info.previous.is_zero() && keys_.by_epoch(share.info.previous) == nullptr &&
+        keys_.successor(share.info.previous) != nullptr)
+      gone.insert(share.info.previous);
+  for (const auto& epoch : gone) forget_successors(epoch);
   return {};
+}
+
+void Ceremonies::forget_successors(const EpochId& old) {
+  std::erase_if(prepared_, [&](const auto& item) {
+    const auto& info = item.second.info;
+    if (info.previous != old) return false;
+    if (auto wiped = store_.wipe(info.epoch); !wiped) log_.error("share_not_wiped", {{"reason", wiped.error()}});
+    return true;
+  });
 }
 
 std::optional<SignError> Ceremonies::flaw_of(const net::PeerIdentity& who, const wire::KeygenRequest& request) const {
@@ -82,8 +100,37 @@ std::optional<SignError> Ceremonies::flaw_of(const net::PeerIdentity& who, const
   }
   if (std::find(request.members.begin(), request.members.end(), me_) == request.members.end())
     return denied("this signer is not among the members");
+  if (!request.previous.is_zero()) return flaw_of_refresh(request);
   for (const auto& [epoch, key] : const_cast<KeyRing&>(keys_).all())
     if (key->info().name == request.name) return denied("there is a key named '" + request.name + "' already");
+  return std::nullopt;
+}
+
+/// Whether this is a refresh of the one epoch that is active here, with nothing else going on.
+std::optional<SignError> Ceremonies::flaw_of_refresh(const wire::KeygenRequest& request) const {
+  const auto denied = [](std::string why) { return SignError{SignErrorCode::PolicyDenied, std::move(why)}; };
+  const ActiveKey* key = nullptr;
+  for (const auto& [epoch, active] : const_cast<KeyRing&>(keys_).all()) {
+    if (active->info().name != request.name) continue;
+    if (key != nullptr)
+      return denied("key '" + request.name + "' is still changing to its last epoch; try again in a minute");
+    key = active.get();
+  }
+  if (key == nullptr)
+    return SignError{SignErrorCode::KeyUnknown,
+                     "signer " + std::to_string(me_) + " has no key named '" + request.name + "'"};
+  const auto& info = key->info();
+  if (info.epoch != request.previous)
+    return SignError{SignErrorCode::EpochMismatch, "key '" + request.name + "' is in epoch " + info.epoch.brief() +
+                                                       " at signer " + std::to_string(me_) + ", not in " +
+                                                       request.previous.brief()};
+  std::vector<PartyId> members;
+  for (const auto& member : info.members) members.push_back(member.id);
+  if (info.curve->id() != request.curve || info.threshold != request.threshold || members != request.members)
+    return denied("a refresh changes neither curve nor threshold nor members of key '" + request.name + "'");
+  for (const auto& [ceremony, running] : running_)
+    if (running.name == request.name)
+      return denied("a ceremony for key '" + request.name + "' is going on; wait until it has ended");
   return std::nullopt;
 }
 
@@ -101,18 +148,29 @@ void Ceremonies::on_request(const net::PeerIdentity& who, const wire::Envelope& 
   auto joined = store_.join(request->ceremony);
   if (!joined) return refuse({SignErrorCode::PolicyDenied, joined.error()});
   if (!*joined) return refuse({SignErrorCode::PolicyDenied, "this ceremony was joined before; start a new one"});
-  log_.info("keygen_started", {{"who", who.uri()}, {"name", request->name}, {"ceremony", request->ceremony.hex()}});
+  log_.info(request->previous.is_zero() ? "keygen_started" : "refresh_started",
+            {{"who", who.uri()}, {"name", request->name}, {"ceremony", request->ceremony.hex()}});
   begin(*request, envelope, std::move(answer));
 }
 
 void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer) {
   KeygenTerms terms;
-  terms.ceremony = request.ceremony;
-  terms.curve = Curve::find(request.curve);
-  terms.threshold = request.threshold;
-  terms.name = request.name;
-  terms.group = request.group;
-  for (auto id : request.members) terms.members.push_back({id, group_.member(id)->identity});
+  std::shared_ptr<const KeyShare> old;
+  if (request.previous.is_zero()) {
+    terms.ceremony = request.ceremony;
+    terms.curve = Curve::find(request.curve);
+    terms.threshold = request.threshold;
+    terms.name = request.name;
+    terms.group = request.group;
+    for (auto id : request.members) terms.members.push_back({id, group_.member(id)->identity});
+  } else {
+    old = keys_.by_epoch(request.previous)->share;
+    terms = refresh_terms(old->info, request.ceremony, request.group);
+    // Links keep the order: whoever lacks one of these confirmations has it before the first message of the new
+    // attempt. So if all have confirmed an earlier one, that one becomes active, and this one ends.
+    for (const auto& [ceremony, share] : prepared_)
+      if (share.info.previous == request.previous) show_to_members(share.info);
+  }
 
   SessionHost::Session session;
   for (auto id : request.members)
@@ -127,7 +185,7 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
   // A time-out may come while the share is being written or the last confirmations are being checked.
   session.on_late_save = [this] { find_prepared(); };
   session.on_late_result = [this](session::Machine& machine) { complete(machine); };
-  auto machine = std::make_shared<session::KeygenMachine>(std::move(terms), me_, identity_);
+  auto machine = std::make_shared<session::KeygenMachine>(std::move(terms), me_, identity_, std::move(old));
   session.on_late_verdict = [this, machine, sid = envelope.sid](const Abort& why) {
     log_.error("keygen_fault_found_late", {{"ceremony", sid.hex()}, {"reason", why.what()}});
     keep_evidence(*machine);
@@ -140,7 +198,7 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
   };
   session.on_end = [this, envelope, answer](SessionHost::Ending ending) { ended(envelope, answer, std::move(ending)); };
   if (sessions_.open(envelope.sid, std::move(machine), std::move(session))) {
-    running_.insert(request.ceremony);
+    running_.emplace(request.ceremony, Running{request.name, request.previous});
   } else {
     answer(reply_to(envelope, wire::Refusal{SignErrorCode::PolicyDenied, "the ceremony id is in use; start a new one"}));
   }
@@ -153,7 +211,7 @@ void Ceremonies::ended(const wire::Envelope& request, const Answer& answer, Sess
   if (!ending.abort) {
     if (const auto info = complete(*ending.machine)) return answer(reply_to(request, good_result(*info)));
     result.fault = Fault::BadParameters;
-    result.detail = "another key has this name here by now";
+    result.detail = "another key, or another epoch of it, has this name here by now";
     return answer(reply_to(request, result));
   }
   log_.error("keygen_failed", {{"ceremony", request.sid.hex()}, {"reason", ending.abort->what()}});
@@ -220,10 +278,11 @@ void Ceremonies::find_prepared() {
   }
 }
 
-/// Whether no other key is active under the name of this one.
+/// Whether no other key is active under the name of this one, but the epoch before it or after it.
 bool Ceremonies::name_is_free(const PublicKeyInfo& info) {
   for (const auto& [epoch, key] : keys_.all()) {
     if (key->info().name != info.name || epoch == info.epoch) continue;
+    if (key->info().key == info.key && (epoch == info.previous || key->info().previous == info.epoch)) continue;
     if (without_name_.insert(info.ceremony).second)
       log_.error("name_taken", {{"name", info.name}, {"key", info.key.hex()}, {"active", key->info().key.hex()},
                                 {"action", "this key stays prepared and is not used"}});
@@ -245,6 +304,13 @@ void Ceremonies::activate(KeyShare share) {
   const PublicKeyInfo info = share.info;
   if (keys_.by_epoch(info.epoch) != nullptr) return;
   keys_.add(std::move(share));
+  // No other successor of the same epoch is confirmed from here on.
+  std::vector<CeremonyId> others;
+  for (const auto& [ceremony, running] : running_)
+    if (!info.previous.is_zero() && running.previous == info.previous && ceremony != info.ceremony)
+      others.push_back(ceremony);
+  for (const auto& ceremony : others)
+    sessions_.abort(SessionId{ceremony.bytes}, {Fault::TimedOut, Blame::nobody(), "an earlier refresh has become active"});
   log_.info("key_active", {{"name", info.name}, {"key", info.key.hex()}, {"epoch", info.epoch.brief()},
                            {"threshold", info.threshold}});
   show_to_members(info);
@@ -278,6 +344,23 @@ void Ceremonies::tick(Clock::time_point now) {
   if (now < next_show_) return;
   next_show_ = now + kShowInterval;
   for (const auto& [ceremony, share] : prepared_) show_to_members(share.info);
+  report_unfinished(now);
+}
+
+/// SPEC 1.6: one missing confirmation raises an alarm; the old epoch stays in use meanwhile.
+void Ceremonies::report_unfinished(Clock::time_point now) {
+  if (now < next_alarm_) return;
+  for (const auto& [ceremony, share] : prepared_) {
+    const auto& info = share.info;
+    if (info.previous.is_zero() || keys_.by_epoch(info.previous) == nullptr || keys_.successor(info.previous) != nullptr)
+      continue;
+    next_alarm_ = now + kAlarmInterval;
+    std::vector<PartyId> missing;
+    for (const auto& member : info.members)
+      if (!info.confirmations.contains(member.id)) missing.push_back(member.id);
+    log_.error("refresh_unfinished", {{"name", info.name}, {"ceremony", ceremony.hex()}, {"not_confirmed_by", missing},
+                                      {"action", "the old epoch stays in use; if this lasts, run quorate refresh again"}});
+  }
 }
 
 void Ceremonies::on_message(const wire::Envelope& envelope, Clock::time_point now) {

@@ -12,10 +12,10 @@
 
 namespace quorate::signerd {
 
-/// Key generations at this signer (SPEC section 1): started by an administrator at every member, joined
+/// Key generations and refreshes at this signer (SPEC section 1): started by an administrator at every member, joined
 /// once each, and durable at every step. Also finishes what a crash, a lost message or a corrupt member
 /// interrupted: a share that lacks confirmations shows its own until its peers have shown theirs. No name is
-/// active with two keys. I/O thread only.
+/// active with two keys, and no epoch is followed by two. I/O thread only.
 class Ceremonies {
  public:
   /// Answers one administrator's request; called any number of times until a KeygenResult.
@@ -33,13 +33,18 @@ class Ceremonies {
   /// Shows what a prepared share has to its members again, every few seconds; call it once a second.
   void tick(Clock::time_point now);
 
-  std::function<void(const EpochId&)> on_key;    ///< a key became active
+  /// An epoch is wiped: what was prepared as its successor and did not become it goes, too.
+  void forget_successors(const EpochId& old);
+
+  std::function<void(const EpochId&)> on_key;    ///< a key, or a new epoch of one, became active
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }
 
  private:
   std::optional<SignError> flaw_of(const net::PeerIdentity& who, const wire::KeygenRequest& request) const;
+  std::optional<SignError> flaw_of_refresh(const wire::KeygenRequest& request) const;
   void begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer);
   void ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending);
+  void report_unfinished(Clock::time_point now);
   std::optional<PublicKeyInfo> complete(session::Machine& machine);
   bool name_is_free(const PublicKeyInfo& info);
   void set_aside(KeyShare share);
@@ -60,11 +65,15 @@ class Ceremonies {
   Policy& policy_;
   const Log& log_;
   MeshView mesh_;
-  std::set<CeremonyId> running_;
+  struct Running {
+    std::string name;
+    EpochId previous;                            ///< zero for a new key
+  };
+  std::map<CeremonyId, Running> running_;
   std::map<CeremonyId, KeyShare> prepared_;      ///< of no running ceremony
   std::set<CeremonyId> without_name_;            ///< those whose name is another key's, as logged
   std::map<std::pair<CeremonyId, PartyId>, Clock::time_point> answered_;
-  Clock::time_point next_show_;
+  Clock::time_point next_show_, next_alarm_;
 };
 
 }  // namespace quorate::signerd

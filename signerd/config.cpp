@@ -69,11 +69,13 @@ void read_presign(const StrictObject& root, Config& config) {
   config.presign_batch = static_cast<std::uint32_t>(presign->integer_or("batch", 1, ot::kMaxBatch, 64));
   config.presign_threads = static_cast<std::size_t>(presign->integer_or("threads", 1, 64, 1));
   config.presign_parallel = static_cast<std::size_t>(presign->integer_or("max_parallel", 1, 64, 2));
+  config.presign_max_cpu = presign->number_or("max_cpu", 0.01, 1, 1);
+  config.presign_max_mbit = presign->number_or("max_mbit", 0, 1e6, 0);
   config.presign_timeout = std::chrono::milliseconds(presign->integer_or("timeout_ms", 500, 600'000, 15'000));
 }
 
 struct Files {
-  std::filesystem::path group, identity, state_key, certificate, key, ca;
+  std::filesystem::path group, identity, state_key, former_state_key, certificate, key, ca;
 };
 
 Result<void, std::string> read_files(const Files& files, Config& config) {
@@ -86,6 +88,11 @@ Result<void, std::string> read_files(const Files& files, Config& config) {
   auto state_key = load_key_file(files.state_key);
   if (!state_key) return fail(state_key.error());
   config.state_key = std::move(state_key).value();
+  if (!files.former_state_key.empty()) {
+    auto former = load_key_file(files.former_state_key);
+    if (!former) return fail(former.error());
+    config.former_state_key = std::move(former).value();
+  }
   auto tls = net::TlsIdentity::from_files(files.certificate, files.key, files.ca);
   if (!tls) return fail(tls.error().detail);
   config.tls = std::move(tls).value();
@@ -104,6 +111,13 @@ Result<void, std::string> read_files(const Files& files, Config& config) {
 }
 
 }  // namespace
+
+std::vector<PolicyRule> read_policy(const StrictObject& root) {
+  if (!root.has("policy")) return Policy::defaults();
+  std::vector<PolicyRule> out;
+  for (const auto& rule : root.objects("policy", 0, 256)) out.push_back(read_rule(rule));
+  return out;
+}
 
 Result<Secret<std::array<std::uint8_t, 32>>, std::string> load_key_file(const std::filesystem::path& path) {
   // systemd may grant a service its credentials by an access list, whose mask looks like a group's right to read.
@@ -148,6 +162,7 @@ Result<Config, std::string> load_config(const std::filesystem::path& path) {
   files.group = root.file("group");
   files.identity = root.file("identity_key");
   files.state_key = root.file("state_key");
+  files.former_state_key = root.file_if("former_state_key").value_or("");
   const auto tls = root.object("tls");
   files.certificate = tls.file("certificate");
   files.key = tls.file("key");
@@ -155,11 +170,7 @@ Result<Config, std::string> load_config(const std::filesystem::path& path) {
   config.lock_memory = root.flag_or("lock_memory", true);
   read_pool(root, config);
   read_presign(root, config);
-  config.policy = Policy::defaults();
-  if (root.has("policy")) {
-    config.policy.clear();
-    for (const auto& rule : root.objects("policy", 0, 256)) config.policy.push_back(read_rule(rule));
-  }
+  config.policy = read_policy(root);
   config.audit_file = root.file_if("audit");
   static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
   config.log_level = kLevels[root.choice_or("log_level", kLevels, 1)];

@@ -11,6 +11,16 @@
 
 namespace quorate::signerd {
 
+namespace {
+
+std::optional<Fault> fault_from(std::string_view text) {
+  for (int i = 0; i <= static_cast<int>(Fault::TimedOut); ++i)
+    if (name(static_cast<Fault>(i)) == text) return static_cast<Fault>(i);
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::string wall_time() {
   const auto now = std::chrono::system_clock::now();
   const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
@@ -31,10 +41,14 @@ Result<Disputes, std::string> Disputes::open(std::filesystem::path file) {
   for (const auto& object : json->root().objects("disputes", 0, 100'000)) {
     Entry entry;
     entry.epoch = EpochId::from(object.hex("epoch", 32)).value_or(EpochId{});
+    // A list of a release before that had keys mixed: its quorums are blocked for all of them.
+    if (object.has("key")) entry.key = KeyId::from(object.hex("key", 32)).value_or(KeyId{});
     for (auto id : object.integers("members", 2, kMaxParties, 1, kMaxParties))
       entry.members.push_back(static_cast<PartyId>(id));
     entry.whole = object.flag("quorum");
-    entry.fault = object.text("fault");
+    const auto fault = fault_from(object.text("fault"));
+    if (!fault) object.reject("fault", "is no fault");
+    entry.fault = fault.value_or(Fault::Malformed);
     entry.detail = object.text("detail", 0);
     entry.time = object.text("time");
     out.entries_.push_back(std::move(entry));
@@ -63,9 +77,10 @@ Result<void, std::string> Disputes::write() {
   for (const auto& e : entries_)
     out["disputes"].push_back({{"time", e.time},
                                {"epoch", e.epoch.hex()},
+                               {"key", e.key.hex()},
                                {"members", e.members},
                                {"quorum", e.whole},
-                               {"fault", e.fault},
+                               {"fault", name(e.fault)},
                                {"detail", e.detail}});
   auto written = write_durably(file_, as_bytes(out.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n"), 0600);
   if (written) unwritten_ = false;
@@ -73,23 +88,36 @@ Result<void, std::string> Disputes::write() {
 }
 
 Result<void, std::string> Disputes::add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why) {
-  return add({epoch, {std::min(a, b), std::max(a, b)}, false, std::string(name(why.fault)), why.detail, wall_time()});
+  return add({epoch, {}, {std::min(a, b), std::max(a, b)}, false, why.fault, why.detail, wall_time()});
 }
 
-Result<void, std::string> Disputes::add_quorum(const EpochId& epoch, const Quorum& quorum, const Abort& why) {
-  return add({epoch, quorum, true, std::string(name(why.fault)), why.detail, wall_time()});
+Result<void, std::string> Disputes::add_quorum(const KeyId& key, const EpochId& epoch, const Quorum& quorum,
+                                               const Abort& why) {
+  return add({epoch, key, quorum, true, why.fault, why.detail, wall_time()});
 }
 
-bool Disputes::pair_blocked(const EpochId& epoch, PartyId a, PartyId b) const {
+Result<std::size_t, std::string> Disputes::clear(const std::function<bool(const EpochId&)>& over) {
+  auto before = entries_;
+  const std::size_t gone = std::erase_if(entries_, [&](const auto& e) { return over(e.epoch); });
+  if (gone == 0) return gone;
+  const bool others = std::exchange(unwritten_, true);
+  if (auto written = write(); !written) {
+    entries_ = std::move(before);
+    unwritten_ = others;
+    return fail(written.error());
+  }
+  return gone;
+}
+
+bool Disputes::pair_blocked(PartyId a, PartyId b) const {
   const Quorum pair{std::min(a, b), std::max(a, b)};
-  return std::any_of(entries_.begin(), entries_.end(),
-                     [&](const auto& e) { return !e.whole && e.epoch == epoch && e.members == pair; });
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) { return !e.whole && e.members == pair; });
 }
 
-bool Disputes::quorum_blocked(const EpochId& epoch, const Quorum& quorum) const {
+bool Disputes::quorum_blocked(const KeyId& key, const Quorum& quorum) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) {
-    if (e.epoch != epoch) return false;
-    return e.whole ? e.members == quorum : std::includes(quorum.begin(), quorum.end(), e.members.begin(), e.members.end());
+    if (e.whole) return e.members == quorum && (e.key == key || e.key.is_zero());
+    return std::includes(quorum.begin(), quorum.end(), e.members.begin(), e.members.end());
   });
 }
 

@@ -59,6 +59,35 @@ Result<void, std::string> write_durably(const std::filesystem::path& path, ByteV
   return sync_directory(path);
 }
 
+Result<void, std::string> wipe_durably(const std::filesystem::path& path) {
+  auto doomed = path;
+  if (doomed.extension() != kWipedSuffix) {
+    doomed += kWipedSuffix;
+    if (::rename(path.c_str(), doomed.c_str()) != 0 && errno != ENOENT) return failed("cannot rename", path);
+    if (auto synced = sync_directory(path); !synced) return synced;
+  }
+  {
+    const Descriptor file(::open(doomed.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file.get() < 0) {
+      if (errno == ENOENT) return {};
+      return failed("cannot open", doomed);
+    }
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return failed("cannot look at", doomed);
+    const std::string zeros(static_cast<std::size_t>(status.st_size), '\0');
+    std::size_t written = 0;
+    while (written < zeros.size()) {
+      const ssize_t n = ::write(file.get(), zeros.data() + written, zeros.size() - written);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return failed("cannot write", doomed);
+      written += static_cast<std::size_t>(n);
+    }
+    if (::fsync(file.get()) != 0) return failed("cannot sync", doomed);
+  }
+  if (::unlink(doomed.c_str()) != 0) return failed("cannot remove", doomed);
+  return sync_directory(path);
+}
+
 Result<bool, std::string> create_marker(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (file.get() < 0) {

@@ -49,12 +49,12 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       recent_(kRecentPartials) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
-                                             Clock::time_point now) {
+                                             Clock::time_point now, Clock::duration waited) {
   auto handle = [&]() -> Answer {
     switch (request.type) {
-      case MessageType::StatusRequest: return status(who, request);
+      case MessageType::StatusRequest: return status(who, request, now);
       case MessageType::LeaseRequest: return lease(who, request, now);
-      case MessageType::SignRequest: return sign(who, request, now);
+      case MessageType::SignRequest: return sign(who, request, now, waited);
       case MessageType::RecordRequest: return record(who, request);
       case MessageType::ConfirmRequest: return confirm(who, request, now);
       default: return refuse(SignErrorCode::PolicyDenied, "this message is not for a signer's on-line side");
@@ -72,26 +72,32 @@ std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const
 }
 
 Result<ActiveKey*, SignError> Online::key_for(const net::PeerIdentity& who, const KeyId& id, const EpochId& epoch) {
+  // During a switch of epochs both are good: a coordinator may not have heard of the new one yet (SPEC 1.7).
+  if (auto* named = keys_.by_epoch(epoch); named != nullptr && named->info().key == id && policy_.may_use_key(who, named->info().name))
+    return named;
   auto* key = keys_.by_key(id);
   if (key == nullptr || !policy_.may_use_key(who, key->info().name))
     return refuse(SignErrorCode::KeyUnknown, "signer " + std::to_string(me_) + " has no key " + id.brief() +
                                                  " for " + who.str());
-  if (key->info().epoch != epoch)
-    return refuse(SignErrorCode::EpochMismatch, "key " + id.brief() + " is in epoch " + key->info().epoch.brief());
-  return key;
+  return refuse(SignErrorCode::EpochMismatch, "key " + id.brief() + " is in epoch " + key->info().epoch.brief());
 }
 
-Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request) {
+Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
   auto asked = wire::decode<wire::StatusRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
-  wire::StatusReply reply{me_, instance_, {}, linked_()};
+  wire::StatusReply reply{me_, instance_, {}, linked_(), quarantine_version()};
   for (auto& [epoch, key] : keys_.all()) {
     const auto& info = key->info();
-    if ((!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
+    if (key->stage != Stage::Serving || (!asked->key.is_zero() && asked->key != info.key) || !policy_.may_use_key(who, info.name)) continue;
     wire::KeyStatus status{info.key, epoch, info.curve->id(), static_cast<std::uint8_t>(info.threshold), {}, {}};
     for (const auto& member : info.members) status.members.push_back(member.id);
-    for (const auto& quorum : key->quorums)
-      status.pools.push_back({quorum, leader_of(epoch, quorum), key->pools.available(quorum), key->pools.limits().target});
+    const auto show = [&, &epoch = epoch, &key = *key](const Quorum& quorum) {
+      if (status.pools.size() < wire::kMaxPools && !why_blocked(key.info().key, quorum))
+        status.pools.push_back({quorum, leader_of(epoch, quorum), key.pools.available(quorum), key.target(now),
+                                key.pools.limits().min});
+    };
+    for (const auto& quorum : key->quorums) show(quorum);
+    for (const auto& [quorum, last] : key->on_demand.all()) show(quorum);
     reply.keys.push_back(std::move(status));
   }
   return reply_to(request, reply);
@@ -102,8 +108,10 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
   wire::LeaseReply reply;
   if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
   counters_.leased += reply.ids.size();
+  if (!reply.ids.empty()) key.used_at = now;
   reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
   reply.available = key.pools.available(quorum);
+  reply.quarantine = quarantine_version();
   return reply;
 }
 
@@ -112,16 +120,18 @@ Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope&
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   auto key = key_for(who, asked->key, asked->epoch);
   if (!key) return fail(key.error());
+  if (auto wanted = on_want(**key, asked->quorum, now); !wanted) return fail(wanted.error());
   return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now));
 }
 
 /// SPEC 6.1-6.2, in this order: authorise, parse, compute the digest, take the presignature out for good, answer.
-Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now) {
+Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now,
+                            Clock::duration waited) {
   auto decoded = wire::decode<wire::SignRequest>(envelope.payload);
   if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
   const auto& request = *decoded;
   auto audit = [&](std::string_view outcome, const std::string& reason) {
-    audit_.write({{"request", envelope.sid.hex()},
+    nlohmann::ordered_json entry{{"request", envelope.sid.hex()},
                   {"who", who.uri()},
                   {"outcome", outcome},
                   {"reason", reason},
@@ -130,15 +140,26 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
                   {"presignature", request.presignature.str()},
                   {"quorum", request.quorum},
                   {"context", wire::name(request.context)},
-                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}});
+                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}};
+    if (!request.frontend.empty()) entry["frontend"] = request.frontend;  // what the coordinator says
+    audit_.write(std::move(entry));
   };
   auto refused = [&](SignError error) {
     audit("refused", error.what());
     return fail(std::move(error));
   };
+  if (!request.frontend.empty() && who.role != wire::Role::Coordinator)
+    return refused({SignErrorCode::PolicyDenied, who.str() + " is no coordinator and speaks for nobody else"});
   auto found = key_for(who, request.key, request.epoch);
   if (!found) return refused(found.error());
   ActiveKey& key = **found;
+  // Nobody waits for it any more: no presignature is spent, and those that are in time get their turn.
+  if (waited > std::chrono::milliseconds(request.deadline_ms))
+    return refused({SignErrorCode::DeadlineExceeded, "signer " + std::to_string(me_) + " got to it too late"});
+  for (auto id : request.quorum)
+    if (keys_.quarantined(id))
+      return refused({SignErrorCode::SignerQuarantined,
+                      "signer " + std::to_string(id) + " is in quarantine at signer " + std::to_string(me_)});
   const Curve& curve = *key.info().curve;
   if (auto denied = policy_.refuse_signature(who, key.info().name, request.context, now)) return refused(*denied);
   if (auto ok = wire::check_content(request.context, request.content, request.digest, curve, key.spki); !ok)
@@ -160,6 +181,8 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     recent_.remember(request.presignature, fingerprint, *answer, now, recent_time(request));
   }
   repeated ? ++counters_.repeated : ++counters_.signed_;
+  key.used_at = now;
+  if (request.lease > 0) (void)on_want(key, request.quorum, now);  // a refusal would be of the lease only
   audit(repeated ? "repeated" : "signed", "");
   return reply_to(envelope, wire::SignReply{request.presignature, answer->r, answer->record, answer->s,
                                             lease_now(who, key, request.quorum, request.lease, now)});
@@ -185,7 +208,7 @@ Online::Answer Online::confirm(const net::PeerIdentity& who, const wire::Envelop
   if (auto denied = policy_.refuse_signature(who, (*key)->info().name, asked->context, now)) return fail(*denied);
   const Curve& curve = *(*key)->info().curve;
   wire::SignRequest as_signed{asked->presignature, asked->quorum, asked->key, asked->epoch, asked->context,
-                              asked->digest, asked->content, 0, 0};
+                              asked->digest, asked->content, 0, 0, {}};
   const auto answer = recent_.find(asked->presignature, RecentPartials::fingerprint(curve.id(), as_signed), now);
   if (!answer) return refuse(SignErrorCode::PresignatureConsumed, "no such partial is remembered");
   const Digest digest = signed_partial_digest(

@@ -18,10 +18,19 @@ class Online {
          std::function<std::vector<PartyId>()> linked);
 
   /// The answer to a request of an authenticated caller: the matching reply, or a Refusal. Nothing for
-  /// messages that want no answer.
+  /// messages that want no answer. `waited`: how long it has been in this process already.
   std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
-                                       Clock::time_point now);
+                                       Clock::time_point now, Clock::duration waited = {});
   void tick(Clock::time_point now) { recent_.expire(now); }
+  /// Asked whenever somebody wants leases of a quorum: may this key be used with it, and is it to be supplied?
+  /// Presigner::want(); until it is set, every quorum is fine.
+  std::function<Result<void, SignError>(ActiveKey&, const Quorum&, Clock::time_point)> on_want =
+      [](ActiveKey&, const Quorum&, Clock::time_point) { return Result<void, SignError>{}; };
+  /// Accusations::version(), which every status and lease carries.
+  std::function<std::uint64_t()> quarantine_version = [] { return std::uint64_t{0}; };
+  /// Presigner::why_blocked(): such quorums are not shown.
+  std::function<std::optional<SignError>(const KeyId&, const Quorum&)> why_blocked =
+      [](const KeyId&, const Quorum&) { return std::optional<SignError>{}; };
   /// Something was taken from a pool since the last call.
   bool take_consumed() { return std::exchange(consumed_, false); }
 
@@ -32,9 +41,10 @@ class Online {
 
  private:
   using Answer = Result<wire::Envelope, SignError>;
-  Answer status(const net::PeerIdentity& who, const wire::Envelope& request);
+  Answer status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
-  Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
+  Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,
+              Clock::duration waited);
   Answer record(const net::PeerIdentity& who, const wire::Envelope& request);
   Answer confirm(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Result<ActiveKey*, SignError> key_for(const net::PeerIdentity& who, const KeyId& key, const EpochId& epoch);

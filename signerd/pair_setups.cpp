@@ -53,6 +53,17 @@ void PairSetups::key_added(const EpochId& epoch) {
   }
 }
 
+void PairSetups::forget(const EpochId& epoch) {
+  std::vector<SessionId> sessions;
+  for (const auto& [pair, sid] : running_)
+    if (pair.epoch == epoch) sessions.push_back(sid);
+  for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
+  const auto of_epoch = [&](const auto& item) { return item.first.epoch == epoch; };
+  std::erase_if(states_, of_epoch);
+  std::erase_if(pace_, of_epoch);
+  std::erase_if(announced_, [&](const auto& item) { return std::get<0>(item.first) == epoch; });
+}
+
 void PairSetups::tick(Clock::time_point now) {
   for (auto& [epoch, key] : keys_.all())
     for (const auto& member : key->info().members)
@@ -62,8 +73,8 @@ void PairSetups::tick(Clock::time_point now) {
 void PairSetups::open(ActiveKey& key, PartyId peer, Clock::time_point now) {
   const EpochId& epoch = key.info().epoch;
   const Pair pair{epoch, peer};
-  if (peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
-  if (running_.contains(pair) || disputes_.pair_blocked(epoch, me_, peer)) return;
+  if (key.stage == Stage::Fading || peer <= me_ || key.info().member(peer) == nullptr || !mesh_.linked(peer)) return;  // the lower id opens
+  if (running_.contains(pair) || shunned(peer)) return;
   auto& pace = pace_[pair];
   if (pace.last && now < *pace.last + std::max(pace.wait, kSetupInterval)) return;
   pace.last = now;
@@ -124,15 +135,32 @@ void PairSetups::announce(const EpochId& epoch, PartyId peer, const SetupId& set
 }
 
 void PairSetups::destroy(const EpochId& epoch, PartyId peer, const Abort& why) {
-  states_.erase({epoch, peer});
+  std::vector<EpochId> epochs{epoch};  // the pair works together no more, whatever the key
+  for (const auto& [other, key] : keys_.all())
+    if (other != epoch && key->info().member(peer) != nullptr) epochs.push_back(other);
+  std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
   if (auto written = disputes_.add_pair(epoch, me_, peer, why); !written) {
     // Going on would let the peer try again after a restart: better no signer than that one.
     throw std::runtime_error("stopping: a dispute with signer " + std::to_string(peer) +
                              " cannot be written down: " + written.error());
   }
   log_.error("dispute", {{"peer", peer}, {"epoch", epoch.brief()}, {"reason", why.what()}});
-  sessions_.abort_with(peer, epoch, "dispute with signer " + std::to_string(peer));
-  announce(epoch, peer, SetupId{});
+  for (const auto& each : epochs) {
+    sessions_.abort_with(peer, each, "dispute with signer " + std::to_string(peer));
+    announce(each, peer, SetupId{});
+  }
+  if (on_dispute) on_dispute(epoch, peer, why.fault);
+}
+
+void PairSetups::leave_out(PartyId peer) {
+  if (peer == me_) return states_.clear();
+  std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
+  for (const auto& [epoch, key] : keys_.all())
+    if (key->info().member(peer) != nullptr) announce(epoch, peer, SetupId{});
+}
+
+bool PairSetups::shunned(PartyId peer) const {
+  return keys_.quarantined(peer) || keys_.quarantined(me_) || disputes_.pair_blocked(me_, peer);
 }
 
 void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point now) {
@@ -160,12 +188,12 @@ void PairSetups::on_open(const wire::Envelope& envelope, Clock::time_point now) 
     mesh_.send({MessageType::SetupAbort, envelope.sid, me_, envelope.from, wire::encode_abort(Fault::BadParameters)});
   };
   auto* key = keys_.by_epoch(open->epoch);
-  if (key == nullptr) return refuse();  // the opener has seen the last confirmation before this signer
+  if (key == nullptr || key->stage == Stage::Fading) return refuse();  // the opener has seen the last confirmation before this signer
   if (key->info().key != open->key || key->info().curve->id() != open->curve ||
       key->info().member(envelope.from) == nullptr)
     return;
   const Pair pair{open->epoch, envelope.from};
-  if (sessions_.has(envelope.sid) || disputes_.pair_blocked(open->epoch, me_, envelope.from)) return;
+  if (sessions_.has(envelope.sid) || shunned(envelope.from)) return;
   auto& pace = pace_[pair];
   if (pace.last && now < *pace.last + kSetupInterval / 2) return refuse();
   pace.last = now;

@@ -25,9 +25,13 @@ class PairSetups {
   /// A key became active: set-ups for it with everyone who is linked.
   void key_added(const EpochId& epoch);
   void on_message(const wire::Envelope& envelope, Clock::time_point now);
-  /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state, writes the
-  /// dispute down, and ends the pair's sessions of that epoch, all before this returns (SPEC 3.5).
+  /// An epoch is wiped, and its set-ups with it.
+  void forget(const EpochId& epoch);
+  /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state of all epochs,
+  /// writes the dispute down, and ends the pair's sessions, all before this returns (SPEC 3.5).
   void destroy(const EpochId& epoch, PartyId peer, const Abort& why);
+  /// A signer was put into quarantine: wipes what is shared with it.
+  void leave_out(PartyId peer);
   /// Opens set-ups that are missing; call it once a second.
   void tick(Clock::time_point now);
 
@@ -38,6 +42,8 @@ class PairSetups {
   [[nodiscard]] std::optional<std::vector<SetupId>> agreed(const EpochId& epoch, const Quorum& quorum) const;
   /// Called when something new was agreed upon.
   std::function<void()> on_change;
+  /// Called when a dispute with a peer is written down. May be empty.
+  std::function<void(const EpochId&, PartyId, Fault)> on_dispute;
 
  private:
   struct Pair {
@@ -56,6 +62,7 @@ class PairSetups {
   void ended(const EpochId& epoch, PartyId peer, SessionHost::Ending ending);
   void on_open(const wire::Envelope& envelope, Clock::time_point now);
   void on_abort(const wire::Envelope& envelope);
+  [[nodiscard]] bool shunned(PartyId peer) const;
   void announce(const EpochId& epoch, PartyId peer, const SetupId& setup);
 
   PartyId me_;

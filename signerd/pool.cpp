@@ -165,6 +165,22 @@ void EpochPools::retire_batch(PartyId leader, const SessionId& sid) {
   retire(leader, sid, all);
 }
 
+std::vector<std::pair<Quorum, PresignatureId>> EpochPools::let_go(const Quorum& quorum) {
+  std::vector<std::pair<Quorum, PresignatureId>> retired;
+  for (const auto& [sid, batch] : batches_)
+    if (batch.record->plan().quorum == quorum)
+      for (const auto& [index, item] : batch.left) retired.push_back({quorum, {sid, index}});
+  for (const auto& [of, id] : retired) discard(id);
+  return retired;
+}
+
+std::vector<Quorum> EpochPools::stocked() const {
+  std::vector<Quorum> out;
+  for (const auto& [quorum, pool] : pools_)
+    if (pool.depth > 0) out.push_back(quorum);
+  return out;
+}
+
 std::size_t EpochPools::drop_shared_with(PartyId peer) {
   std::size_t dropped = 0;
   std::erase_if(batches_, [&](const auto& item) {

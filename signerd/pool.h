@@ -60,6 +60,10 @@ class EpochPools {
   /// How many of a quorum went unused, retired or dropped as the oldest, since the last call of forget_wasted().
   [[nodiscard]] std::uint32_t wasted(const Quorum& quorum) const;
   void forget_wasted(const Quorum& quorum);
+  /// Discards what is left of a quorum. Returns what its leader must tell the members.
+  std::vector<std::pair<Quorum, PresignatureId>> let_go(const Quorum& quorum);
+  /// Quorums with presignatures left here.
+  [[nodiscard]] std::vector<Quorum> stocked() const;
   /// Forgets everything shared with a peer whose process is a new one.
   std::size_t drop_shared_with(PartyId peer);
 

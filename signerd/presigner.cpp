@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <tuple>
 
-#include "protocol/net/system_rng.h"
 #include "protocol/session/presign_machine.h"
 #include "protocol/wire/presign_codec.h"
 #include "protocol/wire/setup_codec.h"
@@ -15,13 +13,9 @@ using wire::MessageType;
 
 namespace {
 
-constexpr std::chrono::milliseconds kFirstBackOff{50};
 constexpr std::chrono::milliseconds kLongestBackOff{30'000};
 /// A member waits less than the leader, so that an honest leader's next attempt finds it ready.
 constexpr std::chrono::milliseconds kLongestJoinBackOff{1'000};
-/// A pool that is empty, or below its minimum, is served with a small batch first: who waits for a presignature
-/// gets one soon. A batch of 64 keeps two cores busy for a tenth of a second.
-constexpr std::uint32_t kFirstBatch = 8, kShallowBatch = 16;
 /// Batches of one leader that a member takes part in at a time, whatever it is configured to lead itself.
 constexpr std::size_t kMinJoined = 2;
 /// What a leader waits for at a member that saw half of its last batch go unused.
@@ -40,64 +34,8 @@ Presigner::Presigner(PartyId me, const IdentityKey& identity, KeyRing& keys, Pai
       disputes_(disputes),
       log_(log),
       mesh_(std::move(mesh)),
-      limits_(limits) {}
-
-bool Presigner::possible(const Task& task, Clock::time_point now) const {
-  if (leading_.contains(task) || disputes_.quorum_blocked(task.epoch, task.quorum)) return false;
-  if (const auto back = back_.find(task); back != back_.end() && now < back->second.until) return false;
-  for (auto id : task.quorum)
-    if (id != me_ && !mesh_.linked(id)) return false;
-  return setups_.agreed(task.epoch, task.quorum).has_value();
-}
-
-/// Every quorum that works reaches its minimum before any goes further; among equals the shallowest first.
-std::optional<Presigner::Task> Presigner::next_task(Clock::time_point now) const {
-  std::optional<Task> best;
-  std::tuple<bool, bool, std::uint32_t> best_rank;
-  for (auto& [epoch, key] : keys_.all()) {
-    for (const auto& quorum : key->quorums) {
-      if (leader_of(epoch, quorum) != me_) continue;
-      const std::uint32_t depth = key->pools.available(quorum);
-      if (depth >= key->pools.limits().target) continue;
-      Task task{epoch, quorum};
-      // One whose last batch failed may hang on a member that is stopped: it comes after all others.
-      const std::tuple rank{back_.contains(task), depth >= key->pools.limits().min, depth};
-      if ((!best || rank < best_rank) && possible(task, now)) {
-        best = std::move(task);
-        best_rank = rank;
-      }
-    }
-  }
-  return best;
-}
-
-void Presigner::tick(Clock::time_point now) {
-  retry_writing(now);
-  while (leading_.size() < limits_.parallel) {
-    const auto task = next_task(now);
-    if (!task) return;
-    lead(*task);
-  }
-}
-
-void Presigner::lead(const Task& task) {
-  auto& key = *keys_.by_epoch(task.epoch);
-  net::SystemRng rng;
-  PresignPlan plan;
-  plan.curve = key.info().curve->id();
-  plan.key = key.info().key;
-  plan.epoch = task.epoch;
-  plan.quorum = task.quorum;
-  const std::uint32_t batch = modest_.contains(task) ? std::min(kCommonBatch, limits_.batch) : limits_.batch;
-  const std::uint32_t available = key.pools.available(task.quorum);
-  const bool shallow = available < key.pools.limits().min;
-  plan.batch = available == 0 ? std::min(kFirstBatch, batch) : shallow ? std::min(kShallowBatch, batch) : batch;
-  plan.tree_depth = ot::kTreeDepth;
-  plan.batch_number = ++next_number_[task];
-  plan.leader_nonce = rng.make_id<Digest>();
-  plan.setups = *setups_.agreed(task.epoch, task.quorum);
-  run(key, plan, true);
-}
+      limits_(limits),
+      budget_(limits.max_mbit) {}
 
 PresignInputs Presigner::inputs_for(ActiveKey& key, const PresignPlan& plan,
                                     std::vector<std::shared_ptr<const void>>& keep) const {
@@ -113,22 +51,27 @@ PresignInputs Presigner::inputs_for(ActiveKey& key, const PresignPlan& plan,
   return inputs;
 }
 
-void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading) {
+void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading, Clock::time_point now) {
   const Task task{plan.epoch, plan.quorum};
   const SessionId sid = plan.sid();
   std::vector<std::shared_ptr<const void>> keep;
   auto inputs = inputs_for(key, plan, keep);
   if (auto ok = check_plan(inputs); !ok) {
-    if (leading) back_off(task, kLongestBackOff);
+    if (leading) order_.failed(task, now, kLongestBackOff);
     return give_up(task, sid, ok.error());
   }
   if (leading) leading_[task] = sid;
-  running_[sid] = task;
+  running_[sid] = {task, leading, now};
   SessionHost::Session session;
   for (auto id : plan.quorum)
     if (id != me_) session.peers.push_back(id);
   session.epoch = plan.epoch;
   session.timeout = limits_.timeout;
+  session.background = true;
+  session.on_sent = [this](std::size_t bytes) { budget_.spend(bytes, Clock::now()); };
+  session.on_step = [this, sid] {
+    if (const auto batch = running_.find(sid); batch != running_.end()) batch->second.last_step = Clock::now();
+  };
   session.on_end = [this, task, sid, leading](SessionHost::Ending ending) {
     ended(task, sid, leading, std::move(ending));
   };
@@ -151,22 +94,21 @@ std::vector<SetupId> Presigner::own_setups(const PresignPlan& plan) const {
   return own;
 }
 
-bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) const {
-  if (plan.quorum.empty() || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
-  if (std::find(key.quorums.begin(), key.quorums.end(), plan.quorum) == key.quorums.end()) return false;
+bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId leader, Clock::time_point now) {
+  if (key.stage == Stage::Fading || !key.may_form(plan.quorum) || leader_of(plan.epoch, plan.quorum) != leader || leader == me_) return false;
   const Task task{plan.epoch, plan.quorum};
-  if (disputes_.quorum_blocked(plan.epoch, plan.quorum)) return false;
+  if (why_blocked(key.info().key, plan.quorum)) return false;
   if (plan.batch > std::max(limits_.batch, kCommonBatch) || wasteful(key, task, now)) return false;
-  if (const auto back = back_.find(task); back != back_.end() && now < back->second.until) return false;
+  if (order_.waits(task, now) || budget_.overdrawn(now)) return false;
   // SPEC 5.0: within the same own set-ups a batch number is never accepted twice, so no sid ever comes back.
   const auto last = accepted_.find(task);
   if (last != accepted_.end() && last->second.setups == own_setups(plan) &&
       plan.batch_number <= last->second.batch_number)
     return false;
-  std::size_t joined = 0;
-  for (const auto& [sid, other] : running_)
-    if (!leading_.contains(other) && leader_of(other.epoch, other.quorum) == leader) ++joined;
-  return joined < std::max(limits_.parallel, kMinJoined);
+  if (!has_slot(leader, std::max(limits_.parallel, kMinJoined), now)) return false;
+  if (room_beyond_active(key, plan.quorum, leader)) return true;
+  warn_beyond_active(plan, leader, now);
+  return false;
 }
 
 /// A leader that has members work for batches and retires them, or has them grow beyond all measure, does so at
@@ -192,7 +134,7 @@ void Presigner::join(const wire::Envelope& envelope, Clock::time_point now) {
   // What lies here unused beyond that is not at the leader any more: it plans by its own pool.
   key->pools.forget_wasted(plan->quorum);
   key->pools.drop_oldest(plan->quorum, 2 * key->pools.limits().target);
-  run(*key, *plan, false);
+  run(*key, *plan, false, now);
 }
 
 void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point now) {
@@ -218,7 +160,7 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
     const std::size_t count = batch.items.size();
     const auto now = Clock::now();
     key->pools.add(std::move(batch), now);
-    back_.erase(task);
+    order_.succeeded(task);
     leading ? ++counters_.batches_led : ++counters_.batches_joined;
     if (!leading) accepted_[task].pooled = now;
     log_.debug("batch_pooled", {{"quorum", task.quorum}, {"count", count}, {"depth", key->pools.depth(task.quorum)},
@@ -228,7 +170,7 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
   }
   if (!ending.abort) return;
   ++counters_.failed;
-  back_off(task, leading ? kLongestBackOff : kLongestJoinBackOff);
+  order_.failed(task, Clock::now(), leading ? kLongestBackOff : kLongestJoinBackOff);
   const Abort& why = *ending.abort;
   log_.warn("batch_failed", {{"quorum", task.quorum}, {"sid", sid.brief()}, {"reason", why.what()}});
   // SPEC 3.5: state is wiped and the dispute is durable before anybody is answered.
@@ -241,13 +183,14 @@ void Presigner::ended(const Task& task, const SessionId& sid, bool leading, Sess
 void Presigner::record_verdict(const Task& task, const Abort& why) {
   if (why.blame.kind == Blame::Kind::Pair) setups_.destroy(task.epoch, why.blame.other, why);
   if (why.blame.kind != Blame::Kind::Quorum) return;
-  if (auto written = disputes_.add_quorum(task.epoch, task.quorum, why); !written)
+  const auto* key = keys_.by_epoch(task.epoch);
+  if (auto written = disputes_.add_quorum(key == nullptr ? KeyId{} : key->info().key, task.epoch, task.quorum, why); !written)
     log_.error("dispute_not_written", {{"quorum", task.quorum}, {"reason", written.error()},
                                        {"action", "the quorum is blocked; written again every second"}});
   log_.error("quorum_blocked", {{"quorum", task.quorum}, {"epoch", task.epoch.brief()}, {"reason", why.what()}});
   std::vector<SessionId> others;
   for (const auto& [sid, other] : running_)
-    if (other == task) others.push_back(sid);
+    if (other.task == task) others.push_back(sid);
   for (const auto& sid : others)
     sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(),
                                "quorum " + to_string(task.quorum) + " is in dispute"});
@@ -285,7 +228,7 @@ void Presigner::on_abort(const wire::Envelope& envelope) {
     return;
   }
   if (!fault) return;
-  const Task task = running->second;
+  const Task task = running->second.task;
   if (!std::binary_search(task.quorum.begin(), task.quorum.end(), envelope.from)) return;
   const bool dispute = *fault != Fault::TimedOut && *fault != Fault::BadParameters;
   if (*fault == Fault::BadParameters && limits_.batch > kCommonBatch && leading_.contains(task)) modest_.insert(task);
@@ -294,10 +237,16 @@ void Presigner::on_abort(const wire::Envelope& envelope) {
                         "signer " + std::to_string(envelope.from) + " ended the batch: " + std::string(name(*fault))});
 }
 
-void Presigner::back_off(const Task& task, std::chrono::milliseconds longest) {
-  auto& back = back_[task];
-  back.wait = std::clamp(back.wait * 2, kFirstBackOff, longest);
-  back.until = Clock::now() + back.wait;
+void Presigner::forget(const EpochId& epoch) {
+  std::vector<SessionId> sessions;
+  for (const auto& [sid, batch] : running_)
+    if (batch.task.epoch == epoch) sessions.push_back(sid);
+  for (const auto& sid : sessions) sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its epoch is over"});
+  const auto of_epoch = [&](const Task& task) { return task.epoch == epoch; };
+  order_.forget_if(of_epoch);
+  std::erase_if(next_number_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(accepted_, [&](const auto& item) { return of_epoch(item.first); });
+  std::erase_if(modest_, of_epoch);
 }
 
 void Presigner::announce_retired(const std::vector<std::pair<Quorum, PresignatureId>>& retired) {

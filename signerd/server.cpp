@@ -5,12 +5,14 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "protocol/net/strict_json.h"
 #include "protocol/net/system_rng.h"
+#include "protocol/wire/online_codec.h"
 
 namespace quorate::signerd {
 
@@ -40,11 +42,16 @@ Digest fresh_instance() {
 
 bool is_setup(MessageType type) { return type >= MessageType::SetupOpen && type <= MessageType::SetupReady; }
 bool is_keygen(MessageType type) { return type >= MessageType::KeygenRound1 && type <= MessageType::KeygenEvidence; }
+bool is_accusation(MessageType type) {
+  return type == MessageType::DisputeNotice || type == MessageType::QuarantineNotice ||
+         type == MessageType::QuarantineRequest || type == MessageType::QuarantineClear;
+}
 bool is_presign(MessageType type) { return type >= MessageType::PresignStart && type <= MessageType::PresignAbort; }
 
 }  // namespace
 
-Server::Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Audit audit)
+Server::Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Quarantine quarantine,
+               Audit audit)
     : config_(std::move(config)),
       interposer_(std::move(interposer)),
       log_(config_.log_level),
@@ -52,8 +59,10 @@ Server::Server(Config config, Interposer interposer, ShareStore store, Disputes 
       instance_(fresh_instance()),
       store_(std::move(store)),
       disputes_(std::move(disputes)),
+      quarantine_(std::move(quarantine)),
       keys_(config_.pool),
       policy_(config_.policy),
+      epoch_switch_(keys_, store_, log_),
       suspended_(suspended_time()) {}
 
 Server::~Server() = default;
@@ -68,10 +77,16 @@ Result<std::unique_ptr<Server>, std::string> Server::start(Config config, Interp
   if (!audit) return fail(audit.error());
   auto store = ShareStore::open(config.state_directory, std::move(config.state_key), config.id);
   if (!store) return fail(store.error());
+  auto tidied = store->tidy(std::exchange(config.former_state_key, std::nullopt));
+  if (!tidied) return fail(tidied.error());
   auto disputes = Disputes::open(config.state_directory / "disputes.json");
   if (!disputes) return fail(disputes.error());
+  auto quarantine = Quarantine::open(config.state_directory / "quarantine");
+  if (!quarantine) return fail(quarantine.error());
   std::unique_ptr<Server> server(new Server(std::move(config), std::move(interposer), std::move(store).value(),
-                                            std::move(disputes).value(), std::move(audit).value()));
+                                            std::move(disputes).value(), std::move(quarantine).value(),
+                                            std::move(audit).value()));
+  if (*tidied > 0) server->log_.info("shares_sealed_anew", {{"count", *tidied}});
   if (auto ok = server->open(); !ok) return fail(ok.error());
   return server;
 }
@@ -104,18 +119,40 @@ Result<void, std::string> Server::open() {
 
   const MeshView view{[this](const wire::Envelope& envelope) { return send(envelope); },
                       [this](PartyId peer) { return mesh_->linked(peer); }};
-  sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send);
+  sessions_ = std::make_unique<SessionHost>(io_, config_.presign_threads, view.send, CpuShare(config_.presign_max_cpu));
   setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
   presigner_ = std::make_unique<Presigner>(
       config_.id, *config_.identity, keys_, *setups_, *sessions_, disputes_, log_, view,
-      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout});
+      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout, config_.presign_max_mbit});
   ceremonies_ = std::make_unique<Ceremonies>(config_.id, *config_.identity, config_.group, store_, keys_, *sessions_,
                                              policy_, log_, view);
   online_ = std::make_unique<Online>(config_.id, *config_.identity, instance_, keys_, policy_, audit_,
                                      [this] { return mesh_->linked(); });
+  Identities pinned;
+  for (const auto& member : config_.group.members) pinned.emplace(member.id, member.identity);
+  accusations_ = std::make_unique<Accusations>(Accusations::Parts{config_.id, *config_.identity, std::move(pinned), keys_,
+                                                                  disputes_, quarantine_, policy_, log_, view});
+  accusations_->on_quarantine = [this](PartyId signer) {
+    presigner_->leave_out(signer);
+    setups_->leave_out(signer);
+  };
+  setups_->on_dispute = [this](const EpochId& epoch, PartyId peer, Fault fault) {
+    accusations_->dispute(epoch, peer, fault, Clock::now());
+  };
+  online_->quarantine_version = [this] { return accusations_->version(); };
+  online_->why_blocked = [this](const KeyId& key, const Quorum& quorum) { return presigner_->why_blocked(key, quorum); };
+  online_->on_want = [this](ActiveKey& key, const Quorum& quorum, Clock::time_point now) {
+    return presigner_->want(key, quorum, now);
+  };
   setups_->on_change = [this] { presigner_->tick(Clock::now()); };
   ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
+  epoch_switch_.on_wiped = [this](const PublicKeyInfo& old) {
+    presigner_->forget(old.epoch);
+    setups_->forget(old.epoch);
+    ceremonies_->forget_successors(old.epoch);
+  };
   if (auto loaded = ceremonies_->load(); !loaded) return fail(loaded.error());
+  accusations_->start();
 
   net::ListenerSettings settings;
   settings.address = config_.listen_host;
@@ -139,7 +176,8 @@ bool Server::run() {
                         {"cluster", config_.cluster},
                         {"listen", config_.listen_host + ":" + std::to_string(config_.listen_port)},
                         {"keys", keys_.all().size()},
-                        {"disputes", disputes_.size()}});
+                        {"disputes", disputes_.size()},
+                        {"quarantined", quarantine_.signers()}});
   tick_later();
   io_.run();
   audit_.flush();
@@ -167,8 +205,8 @@ void Server::serve(const std::shared_ptr<net::Link>& link) {
   clients_.insert(link);
   net::Link::Events events;
   std::weak_ptr<net::Link> weak = link;
-  events.message = [this, weak](const wire::Envelope& envelope) {
-    if (auto alive = weak.lock()) on_client(alive, envelope);
+  events.message = [this, weak](wire::Envelope envelope) {
+    if (auto alive = weak.lock()) on_client(alive, std::move(envelope));
   };
   events.down = [this, weak](const std::string&) {
     if (auto alive = weak.lock()) clients_.erase(alive);
@@ -182,15 +220,7 @@ bool Server::send(const wire::Envelope& envelope) {
   return true;
 }
 
-void Server::reply(net::Link& link, const wire::Envelope& envelope) {
-  if (!interposer_.outgoing) {
-    link.send(envelope);
-    return;
-  }
-  interposer_.outgoing(envelope, [&link](const wire::Envelope& passed) { link.send(passed); });
-}
-
-void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope) {
+void Server::on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope) {
   if (was_suspended()) return;
   if (interposer_.incoming) interposer_.incoming(envelope);
   if (envelope.type == MessageType::KeygenRequest) {
@@ -200,20 +230,61 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, const wire::Envel
     });
     return;
   }
-  if (auto answer = online_->answer(link->peer(), envelope, Clock::now())) reply(*link, *answer);
-  if (link->queued_bytes() > kMaxBacklog) {
-    log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
-    link->close("you do not read your answers");
-    clients_.erase(link);
-    return;
+  const SessionId sid = envelope.sid;
+  if (requests_.push(link->peer().uri(), {link, std::move(envelope), stalls_.arrived(Clock::now())}))
+    return answer_later();
+  reply(link, {MessageType::Refusal, sid, config_.id, kNobody,
+               wire::encode(wire::Refusal{SignErrorCode::Overloaded, "too many requests of " + link->peer().str() +
+                                                                         " are waiting already"})});
+}
+
+void Server::answer_later() {
+  if (std::exchange(answering_, true)) return;
+  boost::asio::post(io_, [this] {
+    answering_ = false;
+    answer_some();
+  });
+}
+
+/// A few at a time, so that links are read and peers are heard in between.
+void Server::answer_some() {
+  constexpr std::size_t kAtATime = 16;
+  stalls_.turn(Clock::now());
+  for (std::size_t i = 0; i < kAtATime && !stopped_; ++i) {
+    auto request = requests_.pop();
+    if (!request) break;
+    const auto link = request->link.lock();
+    if (!link || !link->is_up()) continue;
+    const auto now = Clock::now();
+    auto answer = is_accusation(request->envelope.type)
+                      ? accusations_->answer(link->peer(), request->envelope, now)
+                      : online_->answer(link->peer(), request->envelope, now, now - request->since);
+    if (answer) reply(link, *answer);
   }
   if (online_->take_consumed()) presigner_->tick(Clock::now());
+  if (!requests_.empty()) answer_later();
+}
+
+void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer) {
+  // What waits already counts, not this: a list with evidence is longer than all that.
+  if (link->queued_bytes() <= kMaxBacklog) {
+    if (interposer_.outgoing) {
+      interposer_.outgoing(answer, [&link](const wire::Envelope& passed) { link->send(passed); });
+    } else {
+      link->send(answer);
+    }
+    return;
+  }
+  log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
+  link->close("you do not read your answers");
+  clients_.erase(link);
 }
 
 void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
   if (interposer_.incoming) interposer_.incoming(envelope);
   if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
+  if (is_accusation(envelope.type)) return accusations_->on_message(envelope, Clock::now());
   if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
   if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope, Clock::now());
   log_.debug("unexpected_message", {{"peer", envelope.from}, {"type", static_cast<int>(envelope.type)}});
@@ -229,6 +300,7 @@ void Server::peer_up(PartyId peer, const Digest& instance) {
   log_.info("peer_up", {{"peer", peer}, {"new_process", new_process}, {"presignatures_dropped", dropped}});
   setups_->peer_up(peer, new_process, Clock::now());
   ceremonies_->peer_up(peer);
+  accusations_->peer_up(peer, Clock::now());
 }
 
 void Server::peer_down(PartyId peer) {
@@ -259,13 +331,16 @@ void Server::tick_later() {
 void Server::tick() {
   if (was_suspended()) return;
   const auto now = Clock::now();
+  stalls_.turn(now);
   sessions_->tick(now);
   online_->tick(now);
   for (auto& [epoch, key] : keys_.all()) presigner_->announce_retired(key->pools.expire(now));
   presigner_->tick(now);
+  epoch_switch_.tick(now);
   if (++ticks_ % kTicksPerSecond == 0) {
     setups_->tick(now);
     ceremonies_->tick(now);
+    accusations_->tick(now);
     audit_.flush();
   }
   tick_later();

@@ -6,11 +6,14 @@
 
 #include "protocol/net/listener.h"
 #include "protocol/net/mesh.h"
+#include "signerd/accusations.h"
 #include "signerd/ceremonies.h"
 #include "signerd/config.h"
+#include "signerd/epoch_switch.h"
 #include "signerd/interposer.h"
 #include "signerd/online.h"
 #include "signerd/presigner.h"
+#include "signerd/request_queue.h"
 
 namespace quorate::signerd {
 
@@ -29,14 +32,16 @@ class Server {
   bool run();
 
  private:
-  Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Audit audit);
+  Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit);
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
   void serve(const std::shared_ptr<net::Link>& link);
-  void on_client(const std::shared_ptr<net::Link>& link, const wire::Envelope& envelope);
+  void on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope);
+  void answer_later();
+  void answer_some();
+  void reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer);
   void on_peer(wire::Envelope envelope);
   bool send(const wire::Envelope& envelope);
-  void reply(net::Link& link, const wire::Envelope& envelope);
   void peer_up(PartyId peer, const Digest& instance);
   void peer_down(PartyId peer);
   void tick();
@@ -51,6 +56,7 @@ class Server {
   Digest instance_;
   ShareStore store_;
   Disputes disputes_;
+  Quarantine quarantine_;
   KeyRing keys_;
   Policy policy_;
   boost::asio::io_context io_{1};
@@ -61,10 +67,15 @@ class Server {
   std::unique_ptr<SessionHost> sessions_;
   std::unique_ptr<PairSetups> setups_;
   std::unique_ptr<Presigner> presigner_;
+  std::unique_ptr<Accusations> accusations_;
   std::unique_ptr<Ceremonies> ceremonies_;
+  EpochSwitch epoch_switch_;
   std::unique_ptr<Online> online_;
   std::map<PartyId, Digest> known_instances_;
   std::set<std::shared_ptr<net::Link>> clients_;
+  RequestQueue requests_;
+  Stalls stalls_;
+  bool answering_ = false;
   std::uint64_t ticks_ = 0;
   std::chrono::nanoseconds suspended_{0};
   bool stopped_ = false, failed_ = false;

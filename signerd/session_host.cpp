@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,13 @@ void enter_background() {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), kBackgroundNice);
 }
 
+/// Of this thread.
+std::chrono::nanoseconds cpu_time() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
+}
+
 /// Only first messages of a session can come before the session is known here.
 bool may_be_early(wire::MessageType type) {
   return type == wire::MessageType::PresignRound1 || type == wire::MessageType::KeygenRound1;
@@ -46,6 +54,7 @@ struct SessionHost::Running {
         on_late_verdict(std::move(s.on_late_verdict)),
         on_late_save(std::move(s.on_late_save)),
         on_late_result(std::move(s.on_late_result)),
+        background(s.background),
         session(std::move(s)),
         ends(Clock::now() + session.timeout),
         work(std::move(context)),
@@ -57,6 +66,7 @@ struct SessionHost::Running {
   const std::function<void(const Abort&)> on_late_verdict;
   const std::function<void()> on_late_save;
   const std::function<void(session::Machine&)> on_late_result;
+  const bool background;
   Session session;                     ///< I/O thread
   std::map<PartyId, std::size_t> waiting;  ///< I/O thread: steps posted and not done, by sender
   const Clock::time_point ends;
@@ -67,8 +77,8 @@ struct SessionHost::Running {
   std::atomic<bool> cancelled{false};
 };
 
-SessionHost::SessionHost(boost::asio::io_context& io, std::size_t threads, Send send)
-    : io_(io), send_(std::move(send)) {
+SessionHost::SessionHost(boost::asio::io_context& io, std::size_t threads, Send send, CpuShare share)
+    : io_(io), send_(std::move(send)), share_(share) {
   guard_ = std::make_unique<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>>(
       work_->get_executor());
   for (std::size_t i = 0; i < threads; ++i)
@@ -81,6 +91,11 @@ SessionHost::SessionHost(boost::asio::io_context& io, std::size_t threads, Send 
 SessionHost::~SessionHost() {
   *alive_ = false;
   for (auto& [sid, running] : sessions_) running->cancelled = true;
+  {
+    const std::lock_guard lock(resting_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
   guard_.reset();
   // Not stopped but run dry: steps that wait do nothing any more, and a queue that is left keeps their secrets alive.
   for (auto& thread : threads_) thread.join();
@@ -131,6 +146,7 @@ void SessionHost::run_step(const std::shared_ptr<Running>& running, PartyId from
     if (running->cancelled || running->finished) return;
     net::SystemRng rng;
     session::Step step;
+    const auto began = cpu_time();
     try {
       step = what(*running->machine, rng);
     } catch (const std::exception& error) {  // no memory: this session ends, the signer lives on
@@ -149,7 +165,16 @@ void SessionHost::run_step(const std::shared_ptr<Running>& running, PartyId from
     boost::asio::post(io_, [this, running, from, alive, step = std::move(step), saved]() mutable {
       if (*alive) step_done(running, from, std::move(step), saved);
     });
+    if (running->background) rest(cpu_time() - began);
   });
+}
+
+/// On a worker, after a step.
+void SessionHost::rest(std::chrono::nanoseconds used) {
+  const auto time = share_.rest_after(used);
+  if (time == std::chrono::nanoseconds::zero()) return;
+  std::unique_lock lock(resting_);
+  wake_.wait_for(lock, time, [this] { return stopping_; });
 }
 
 void SessionHost::step_done_late(const Running& running, const session::Step& step, bool saved) {
@@ -168,7 +193,10 @@ void SessionHost::step_done(const std::shared_ptr<Running>& running, PartyId fro
   // A fault comes first: nothing is answered before its owner has written it down.
   if (step.abort) return end(running, std::move(step.abort));
   for (const auto& envelope : step.out) {
-    if (send_(envelope)) continue;
+    if (send_(envelope)) {
+      if (running->session.on_sent) running->session.on_sent(envelope.payload.size());
+      continue;
+    }
     return end(running, Abort{Fault::TimedOut, Blame::nobody(),
                               "cannot send to signer " + std::to_string(envelope.to)});
   }

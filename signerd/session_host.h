@@ -2,14 +2,16 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <unordered_map>
 
 #include "protocol/session/machine.h"
-#include "signerd/pool.h"
+#include "signerd/pacing.h"
 
 namespace quorate::signerd {
 
@@ -36,10 +38,15 @@ class SessionHost {
     std::function<void(session::Machine&)> on_late_result;
     /// After every step, on the I/O thread. May be empty.
     std::function<void()> on_step;
+    /// After every message, with the size of its payload, on the I/O thread. May be empty.
+    std::function<void(std::size_t)> on_sent;
+    /// Its steps take no more than the workers' share of CPU time.
+    bool background = false;
   };
   using Send = std::function<bool(const wire::Envelope&)>;
 
-  SessionHost(boost::asio::io_context& io, std::size_t threads, Send send);
+  /// `share`: of each worker's core, for sessions in the background.
+  SessionHost(boost::asio::io_context& io, std::size_t threads, Send send, CpuShare share = CpuShare(1));
   SessionHost(const SessionHost&) = delete;
   SessionHost& operator=(const SessionHost&) = delete;
   /// Stops the workers; a step that runs is waited for.
@@ -72,10 +79,15 @@ class SessionHost {
                 std::function<session::Step(session::Machine&, Rng&)> what);
   void step_done(const std::shared_ptr<Running>& running, PartyId from, session::Step step, bool saved);
   static void step_done_late(const Running& running, const session::Step& step, bool saved);
+  void rest(std::chrono::nanoseconds used);
   void end(const std::shared_ptr<Running>& running, std::optional<Abort> abort);
 
   boost::asio::io_context& io_;
   Send send_;
+  CpuShare share_;
+  std::mutex resting_;
+  std::condition_variable wake_;
+  bool stopping_ = false;                         ///< guarded by resting_
   std::shared_ptr<boost::asio::io_context> work_ = std::make_shared<boost::asio::io_context>();
   std::unique_ptr<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> guard_;
   std::vector<std::thread> threads_;

@@ -38,6 +38,34 @@ Result<ShareStore, std::string> ShareStore::open(std::filesystem::path directory
   return ShareStore(std::move(directory), std::move(key), me);
 }
 
+Result<std::size_t, std::string> ShareStore::tidy(const std::optional<StateKey>& former) {
+  std::vector<std::filesystem::path> doomed, shares;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
+    if (entry.path().extension() == kWipedSuffix) doomed.push_back(entry.path());
+    if (entry.path().extension() == ".share") shares.push_back(entry.path());
+  }
+  if (error) return fail("cannot read " + directory_.string() + ": " + error.message());
+  for (const auto& path : doomed)
+    if (auto wiped = wipe_durably(path); !wiped) return fail(wiped.error());
+  std::size_t sealed = 0;
+  const Bytes header = header_for(me_);
+  for (const auto& path : former ? shares : decltype(shares){}) {
+    auto file = read_file(path, kMaxFile);
+    if (!file) return fail(file.error());
+    if (file->size() < header.size() || !std::equal(header.begin(), header.end(), file->begin())) continue;
+    const auto box = ByteView(*file).subspan(header.size());
+    const auto plain = unseal(key_, header, box) ? std::nullopt : unseal(*former, header, box);
+    if (!plain) continue;
+    net::SystemRng rng;
+    Bytes anew = header;
+    append(anew, seal(key_, header, plain->reveal(), rng));
+    if (auto written = write_durably(path, anew, 0600); !written) return fail(written.error());
+    ++sealed;
+  }
+  return sealed;
+}
+
 Result<void, std::string> ShareStore::save(const KeyShare& share) {
   wire::KeygenResult result;
   result.ok = true;
@@ -53,6 +81,10 @@ Result<void, std::string> ShareStore::save(const KeyShare& share) {
   Bytes file = header_for(me_);
   append(file, seal(key_, header_for(me_), plain.reveal(), rng));
   return write_durably(directory_ / (share.info.epoch.hex() + ".share"), file, 0600);
+}
+
+Result<void, std::string> ShareStore::wipe(const EpochId& epoch) {
+  return wipe_durably(directory_ / (epoch.hex() + ".share"));
 }
 
 Result<KeyShare, std::string> ShareStore::load_one(const std::filesystem::path& path) const {

@@ -16,11 +16,18 @@ class ShareStore {
   /// Makes the directory if it is missing. The error names the path.
   static Result<ShareStore, std::string> open(std::filesystem::path directory, StateKey key, PartyId me);
 
+  /// Removes what a crash left half wiped, and seals anew what only the former state key opens. Each file is replaced
+  /// as a whole; shares that neither opens are left to load() to complain of. Returns how many were sealed anew.
+  Result<std::size_t, std::string> tidy(const std::optional<StateKey>& former);
+
   /// Durable when it returns.
   Result<void, std::string> save(const KeyShare& share);
   /// All shares, prepared ones too. A file that does not open (other state key, damage) is an error that
   /// names it: a signer must not start as if it had no key.
   [[nodiscard]] Result<std::vector<KeyShare>, std::string> load() const;
+
+  /// The share of an epoch that another one has replaced (SPEC 1.7). Gone for good when it returns.
+  Result<void, std::string> wipe(const EpochId& epoch);
 
   /// Records that this signer takes part in a ceremony. False if it did so before: each is joined once.
   Result<bool, std::string> join(const CeremonyId& ceremony);

@@ -24,6 +24,8 @@ using nlohmann::ordered_json;
 int status(const fs::path& config_path, int wait_s, const Output& out) {
   auto cluster = connect(config_path, std::chrono::seconds(2));
   if (!cluster) return out.error(cluster.error());
+  if (cluster->config.tier)
+    return out.error(config_path.string() + ": names coordinators; status asks signers, use a provider.json that names those");
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(wait_s);
   for (;;) {
     auto replies = cluster->client->status(std::chrono::milliseconds(1000));
@@ -51,6 +53,7 @@ int status(const fs::path& config_path, int wait_s, const Output& out) {
             ++pools[key.key].second;
             if (pool.available >= pool.target) ++pools[key.key].first;
           }
+          if (key.pools.empty()) text += "  no quorum is left with it: see `quorate quarantine list`";
           text += "\n";
           keys.push_back({{"key", key.key.hex()}, {"epoch", key.epoch.hex()}, {"threshold", key.threshold}, {"pools", list}});
         }

@@ -15,6 +15,8 @@ Result<Connection, std::string> connect(const std::filesystem::path& path, std::
   config.cluster = loaded->config.cluster;
   config.tls = std::move(tls).value();
   config.deadline = deadline;
+  config.mode = loaded->config.tier ? net::SignMode::Tier : net::SignMode::Direct;
+  for (const auto& c : loaded->config.coordinators) config.coordinators.push_back({c.name, c.host, c.port});
   for (const auto& s : loaded->config.signers) config.signers.push_back({s.id, s.host, s.port, s.identity});
   config.log = [](int level, std::string_view text) {
     if (level <= net::kLogWarning) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());

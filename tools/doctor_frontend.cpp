@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <thread>
 
+#include "protocol/net/sign_client.h"
 #include "signerd/durable_file.h"
 #include "tools/doctor_certificate.h"
 #include "tools/doctor_files.h"
@@ -81,6 +83,37 @@ void examine_signers(const provider::Config& config, net::TlsIdentity tls, const
                   : judge_key_service(signers, std::nullopt, ""));
 }
 
+/// In mode "tier": is some coordinator reachable that can have this key used?
+void examine_coordinators(const provider::Config& config, net::TlsIdentity tls, const std::optional<KeyFile>& key,
+                          Findings& out) {
+  const std::string subject = std::to_string(config.coordinators.size()) + " coordinators";
+  if (!key) {
+    out.push_back(warning("coordinators", subject, "were not asked, as no key file is known",
+                          "name one: quorate doctor --key FILE"));
+    return;
+  }
+  net::SignClientConfig settings;
+  settings.cluster = config.cluster;
+  settings.mode = net::SignMode::Tier;
+  settings.tls = std::move(tls);
+  for (const auto& c : config.coordinators) settings.coordinators.push_back({c.name, c.host, c.port});
+  net::SignClient client(std::move(settings));
+  client.add_key({key->key, key->curve, key->X});
+  client.warm_up();
+  net::KeyReadiness known;
+  for (int i = 0; i < 150 && (known = client.readiness(key->key)).state == net::Readiness::Unknown; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  if (known.state == net::Readiness::Ready) {
+    out.push_back(good("coordinators", subject, "ready to sign, " + std::to_string(known.signers_up) + " signers up"));
+  } else if (known.state == net::Readiness::NotReady) {
+    out.push_back(problem("coordinators", subject, "none can have this key used now: " + std::string(quorate::name(known.reason)),
+                          "see the log of coordinatord, and run quorate status where the signers are named"));
+  } else {
+    out.push_back(problem("coordinators", subject, "none said within 3 s whether it is ready",
+                          "check that coordinatord runs there and that this host may reach it"));
+  }
+}
+
 void examine_config(const fs::path& file, const std::optional<KeyFile>& key, const fs::path& key_file,
                     Findings& out) {
   out.push_back(judge_trusted("provider-config-mode", look_at(file)));
@@ -95,7 +128,10 @@ void examine_config(const fs::path& file, const std::optional<KeyFile>& key, con
   }
   out.push_back(
       good("provider-config", file.string(),
-           "cluster " + config->cluster + ", " + std::to_string(config->signers.size()) + " signers"));
+           "cluster " + config->cluster + ", " +
+               (config->tier ? std::to_string(config->coordinators.size()) + " coordinators"
+                             : std::to_string(config->signers.size()) + " signers")));
+  out.push_back(judge_unavailable(file, *config));
   if (key) out.push_back(judge_key_cluster(key_file, *key, file, *config));
   if (config->log_file) {
     const fs::path directory = config->log_file->has_parent_path() ? config->log_file->parent_path() : ".";
@@ -117,6 +153,7 @@ void examine_config(const fs::path& file, const std::optional<KeyFile>& key, con
                           "mend them first; the findings above say how"));
     return;
   }
+  if (config->tier) return examine_coordinators(*config, std::move(*tls), key, out);
   examine_signers(*config, std::move(*tls), key, key_file, out);
 }
 
@@ -152,6 +189,29 @@ Finding judge_log_directory(const fs::path& log_file, bool directory_writable) {
     return problem("provider-log", log_file.string(), "log.file cannot be written: no key would load",
                    "create its directory for the user that starts the server, or leave log.file out");
   return good("provider-log", log_file.string(), "can be written");
+}
+
+Finding judge_unavailable(const fs::path& config_file, const provider::Config& config) {
+  using provider::Unavailable;
+  if (config.unavailable == Unavailable::Decline && !config.thread_at_fork)
+    return warning("provider-unavailable", config_file.string(),
+                   "unavailable is \"decline\" without io_thread \"at-fork\": a new worker of the server fails its first "
+                   "handshake if there are no signers, as it learns of that only then",
+                   "set \"io_thread\": \"at-fork\"");
+  if (config.unavailable != Unavailable::Decline && config.back_off >= config.deadline)
+    return warning("provider-unavailable", config_file.string(),
+                   "back_off_ms is not below deadline_ms: a signer that had nothing to give is not asked again in time",
+                   "make back_off_ms a fraction of deadline_ms");
+  switch (config.unavailable) {
+    case Unavailable::Retry:
+      return good("provider-unavailable", config_file.string(),
+                  "without a quorum handshakes wait up to " + std::to_string(config.deadline.count()) + " ms, then fail");
+    case Unavailable::Fail:
+      return good("provider-unavailable", config_file.string(), "without a quorum handshakes fail at once");
+    case Unavailable::Decline: break;
+  }
+  return good("provider-unavailable", config_file.string(),
+              "without a quorum TLS 1.3 takes the server's other certificate; it needs one, with a key of another kind");
 }
 
 Findings examine_frontend(const FrontendOptions& options) {

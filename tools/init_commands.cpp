@@ -81,9 +81,12 @@ int init_client(const InitOptions& options, wire::Role role, const Output& out) 
   const net::PeerIdentity who{role, kNobody, options.name, options.cluster};
   if (auto ok = make_request(options.directory / "tls.key", options.directory / "tls.csr", who); !ok)
     return out.error(ok.error());
+  const std::string next = role == wire::Role::Coordinator
+                               ? "coordinator --group group.json --listen ADDRESS:PORT --key NAME=FILE --out coordinatord.json"
+                               : "provider --group group.json --out provider.json";
   out.result(who.str() + " prepared in " + options.directory.string() +
                  "\nNext: have tls.csr signed (quorate ca sign), bring tls.crt, ca.crt and group.json here, then\n"
-                 "  quorate group provider --group group.json --out provider.json",
+                 "  quorate group " + next,
              {{"directory", options.directory.string()}, {"identity", who.uri()}});
   return kOk;
 }
@@ -145,13 +148,59 @@ std::string openssl_conf(const fs::path& provider_json, const fs::path& module) 
          "[req]\ndistinguished_name = req_dn\n[req_dn]\n";
 }
 
-int group_provider(const fs::path& file, const fs::path& target, const fs::path& conf, const fs::path& module,
-                   const Output& out) {
+ordered_json signers_of(const net::GroupFile& group) {
+  ordered_json out = ordered_json::array();
+  for (const auto& m : group.members)
+    out.push_back({{"id", m.id}, {"address", m.address}, {"identity", m.identity.hex()}});
+  return out;
+}
+
+/// NAME=VALUE with a name that may stand in a certificate.
+std::optional<std::pair<std::string, std::string>> split_named(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || !wire::valid_name(text.substr(0, equals)) || equals + 1 == text.size())
+    return std::nullopt;
+  return std::pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+int group_coordinator(const fs::path& file, const fs::path& target, const std::string& listen,
+                      const std::vector<std::string>& keys, const Output& out) {
   auto group = net::load_group(file);
   if (!group) return out.error(group.error());
-  ordered_json config{{"cluster", group->cluster}, {"signers", ordered_json::array()}};
-  for (const auto& m : group->members)
-    config["signers"].push_back({{"id", m.id}, {"address", m.address}, {"identity", m.identity.hex()}});
+  if (!net::parse_host_port(listen)) return out.error("--listen must be ADDRESS:PORT", kUsage);
+  ordered_json config{{"cluster", group->cluster}, {"listen", listen}, {"signers", signers_of(*group)},
+                      {"keys", ordered_json::array()}};
+  for (const auto& text : keys) {
+    const auto key = split_named(text);
+    if (!key) return out.error("--key must be NAME=FILE, the name as in the signers' policy", kUsage);
+    config["keys"].push_back({{"name", key->first}, {"file", key->second}});
+  }
+  config["tls"] = {{"certificate", "tls.crt"}, {"key", "tls.key"}, {"ca", "ca.crt"}};
+  config["audit"] = "audit.log";
+  if (auto ok = write_new(target, config.dump(2) + "\n", 0644); !ok) return out.error(ok.error());
+  out.result(target.string() + " written; it expects tls.crt, tls.key, ca.crt and the key files beside it\n"
+                               "Check it: coordinatord --config " + target.string() + " --test",
+             {{"file", target.string()}});
+  return kOk;
+}
+
+int group_provider(const fs::path& file, const fs::path& target, const fs::path& conf, const fs::path& module,
+                   const std::vector<std::string>& coordinators, const Output& out) {
+  auto group = net::load_group(file);
+  if (!group) return out.error(group.error());
+  ordered_json config{{"cluster", group->cluster}};
+  if (coordinators.empty()) {
+    config["signers"] = signers_of(*group);
+  } else {
+    config["mode"] = "tier";
+    config["coordinators"] = ordered_json::array();
+    for (const auto& text : coordinators) {
+      const auto coordinator = split_named(text);
+      if (!coordinator || !net::parse_host_port(coordinator->second))
+        return out.error("--coordinator must be NAME=HOST:PORT, the name as in its certificate", kUsage);
+      config["coordinators"].push_back({{"name", coordinator->first}, {"address", coordinator->second}});
+    }
+  }
   config["tls"] = {{"certificate", "tls.crt"}, {"key", "tls.key"}, {"ca", "ca.crt"}};
   if (auto ok = write_new(target, config.dump(2) + "\n", 0644); !ok) return out.error(ok.error());
   std::string text = target.string() + " written; it expects tls.crt, tls.key and ca.crt beside it";
@@ -182,6 +231,7 @@ void add_init_commands(CLI::App& app, const Output& out, int& code) {
     command->callback([options, role, &out, &code] { code = init_client(*options, role, out); });
   };
   client("frontend", "TLS key and request of a server that uses the provider", wire::Role::Frontend);
+  client("coordinator", "TLS key and request of a coordinatord", wire::Role::Coordinator);
   client("admin", "TLS key and request of an administrator", wire::Role::Admin);
 
   auto* ca = app.add_subcommand("ca", "a small certificate authority for the cluster's own links")->require_subcommand(1);
@@ -227,7 +277,18 @@ void add_init_commands(CLI::App& app, const Output& out, int& code) {
   provider->add_option("--module", *module, "quorate.so, if it is not in OpenSSL's directory of modules")
       ->check(CLI::ExistingFile)
       ->needs("--openssl-conf");
-  provider->callback([=, &out, &code] { code = group_provider(*file, *target, *conf, *module, out); });
+  auto coordinators = std::make_shared<std::vector<std::string>>();
+  provider->add_option("--coordinator", *coordinators,
+                       "NAME=HOST:PORT of a coordinatord; once or more often: the front end asks those instead of the signers");
+  provider->callback([=, &out, &code] { code = group_provider(*file, *target, *conf, *module, *coordinators, out); });
+  auto* coordinator = group->add_subcommand("coordinator", "write a coordinatord.json for this group");
+  coordinator->add_option("--group", *file, "group.json")->required();
+  coordinator->add_option("--out", *target, "coordinatord.json")->required();
+  auto listen = std::make_shared<std::string>();
+  auto key_files = std::make_shared<std::vector<std::string>>();
+  coordinator->add_option("--listen", *listen, "ADDRESS:PORT for front ends")->required();
+  coordinator->add_option("--key", *key_files, "NAME=FILE of a key; once or more often")->required();
+  coordinator->callback([=, &out, &code] { code = group_coordinator(*file, *target, *listen, *key_files, out); });
 }
 
 }  // namespace quorate::tools

@@ -20,7 +20,11 @@ int main(int argc, char** argv) {
   app.fallthrough();
   quorate::tools::add_init_commands(app, out, code);
   quorate::tools::add_keygen_command(app, out, code);
+  quorate::tools::add_refresh_command(app, out, code);
   quorate::tools::add_cluster_commands(app, out, code);
+  quorate::tools::add_blame_command(app, out, code);
+  quorate::tools::add_quarantine_command(app, out, code);
+  quorate::tools::add_readiness_commands(app, out, code);
   quorate::tools::add_doctor_command(app, out, code);
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,12 +23,23 @@ struct KeyInfo {
 
 using RequestHandle = std::uint64_t;
 
+/// Which presignature of which quorum a request was given.
+struct Assignment {
+  PresignatureId presignature;
+  Quorum quorum;
+  EpochId epoch;
+};
+
 struct SigningJob {
   KeyId key;
   wire::Context context{};
   wire::DigestAlgorithm digest{};
   Bytes content;             ///< whole, never a digest
   Time deadline{};           ///< absolute; the request is finished by then, one way or the other
+  /// What another coordinator said it had assigned to this very request before it was lost. Untrusted: it
+  /// decides nothing but which presignature is tried first.
+  std::optional<Assignment> hint{};
+  std::string frontend{};    ///< whom this is done for, into the signers' audit; empty: for the caller itself
 };
 
 /// A signature that verifies under the key.
@@ -84,17 +96,25 @@ struct Suspicion {
   std::vector<PartialReply> replies;
 };
 
-using Action = std::variant<Send, Finish, Suspicion>;
+/// Comes before the messages of every fan-out. Whoever speaks for a front end passes it on, so that another
+/// coordinator can finish what this one began.
+struct Assigned {
+  RequestHandle request = 0;
+  Assignment assignment;
+};
+
+using Action = std::variant<Send, Finish, Suspicion, Assigned>;
 
 /// Can a key be signed with right now?
 struct Readiness {
   enum class State : std::uint8_t {
     Unknown,   ///< too little was heard yet; treat as ready
-    Ready,     ///< a quorum is up and has presignatures
-    NotReady,
+    Ready,     ///< T signers are healthy, and their pool is not below its minimum, leased ones not counted
+    NotReady,  ///< can_sign says whether a request is worth a try all the same
   };
   State state = State::Unknown;
-  SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would end with
+  bool can_sign = true;          ///< a request made now has a chance, be it that nothing is known yet
+  SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would end with, or what is wrong
   std::string detail;            ///< one line: who is missing, how deep the pools are
   std::size_t signers_up = 0;
   std::size_t threshold = 0;     ///< 0 until learnt

@@ -15,7 +15,9 @@ struct Request {
   SigningJob job;
   Scalar m;                          ///< message_scalar() of the content, computed here as at every signer
   Time submitted{};
+  Digest subject;                    ///< of everything that a repetition must have in common
   unsigned attempts = 0;
+  bool hedged = false;               ///< or not worth it: not again
   std::vector<SessionId> live;       ///< attempts that may still succeed
   Avoid avoid;
   std::set<PartyId> denied;          ///< signers whose policy says no
@@ -26,7 +28,7 @@ struct Request {
 
 /// One fan-out of one request to one quorum, with one presignature.
 struct Attempt {
-  RequestHandle request = 0;
+  RequestHandle request = 0;         ///< 0: that has ended; the answers are for the accounts only
   KeyId key;
   const Curve* curve = nullptr;
   Quorum quorum;
@@ -36,6 +38,9 @@ struct Attempt {
   PresignatureId presignature;
   Time started{};
   Time overdue_at{};
+  Time hedge_at = kNever;
+  bool hedge = false, hinted = false;
+  std::vector<PartyId> trials;       ///< members whose breaker is half-open, and this is the trial
   bool overdue = false;              ///< others are being tried, but it still counts if it completes
   std::size_t lease_asked = 0;       ///< ids wanted with the leader's reply; 0 once that is here
   std::vector<PartialReply> replies; ///< in order of arrival, one per member

@@ -12,10 +12,29 @@ bool about_as_fast(Time latency, Time best) {
   return latency <= best + std::max(best / 4, Time(std::chrono::microseconds(200)));
 }
 
+/// Unanswered requests of the busiest member, then of all.
+std::pair<unsigned, unsigned> work_of(const Quorum& quorum, const Signers& signers) {
+  unsigned most = 0, sum = 0;
+  for (auto id : quorum) {
+    most = std::max(most, signers[id].in_flight);
+    sum += signers[id].in_flight;
+  }
+  return {most, sum};
+}
+
 }  // namespace
+
+bool epochs_differ(const KeyState& key, const Signers& signers) {
+  std::set<EpochId> epochs;
+  for (const auto& [id, view] : key.views)
+    if (signers[id].up()) epochs.insert(view.epoch);
+  return epochs.size() > 1;
+}
 
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now) {
   const SignerView* common = nullptr;
+  for (auto id : state.quorum)
+    if (signers[id].quarantined) return Obstacle::Quarantined;
   for (auto id : state.quorum)
     if (!signers[id].up()) return Obstacle::Unreachable;
   for (auto id : state.quorum) {
@@ -34,7 +53,7 @@ Standing standing(const QuorumState& state, const Signers& signers, Time now) {
   out.suspect = now < state.suspect_until;
   for (auto id : state.quorum) {
     out.suspicions += signers[id].suspected(now);
-    out.slow = out.slow || signers[id].slow(now);
+    out.slow = out.slow || !signers[id].breaker.admits(now);
   }
   return out;
 }
@@ -42,6 +61,30 @@ Standing standing(const QuorumState& state, const Signers& signers, Time now) {
 Time expected_latency(const QuorumState& state, const Signers& signers) {
   Time out{};
   for (auto id : state.quorum) out = std::max(out, signers[id].latency.mean());
+  return out;
+}
+
+Likelihood judge_hint(const KeyState& key, const Assignment& hint, const Signers& signers, Time now) {
+  const Quorum& quorum = hint.quorum;
+  if (quorum.empty() || !std::all_of(quorum.begin(), quorum.end(), is_signer) ||
+      std::adjacent_find(quorum.begin(), quorum.end(), std::greater_equal<>()) != quorum.end())
+    return Likelihood::No;
+  Likelihood out = Likelihood::Yes;
+  for (auto id : quorum) {
+    const SignerState& signer = signers[id];
+    if (signer.quarantined || signer.busy(now) || !signer.breaker.admits(now)) return Likelihood::No;
+    const auto view = key.views.find(id);
+    if (view != key.views.end() && signer.up()) {
+      const auto& members = view->second.members;
+      if (view->second.epoch != hint.epoch || view->second.threshold != quorum.size() ||
+          !std::includes(members.begin(), members.end(), quorum.begin(), quorum.end()))
+        return Likelihood::No;
+      continue;
+    }
+    const bool unheard = signer.link == SignerState::Link::Unknown || (signer.up() && !signer.status_heard);
+    if (!unheard) return Likelihood::No;
+    out = Likelihood::Open;
+  }
   return out;
 }
 
@@ -85,16 +128,16 @@ std::vector<Option> best_options(KeyState& key, const Signers& signers, const Av
   return out;
 }
 
-QuorumState* choose_held(const std::vector<Option>& options, Time now) {
+QuorumState* choose_held(const std::vector<Option>& options, const Signers& signers, Time now) {
   const Option* fastest = nullptr;
   QuorumState* chosen = nullptr;
   for (const auto& option : options) {
     if (option.state->leases.usable(now) == 0) continue;
     if (fastest == nullptr) fastest = &option;
     if (!about_as_fast(option.latency, fastest->latency)) break;
-    const auto busier = [](const QuorumState& a, const QuorumState& b) {
-      return a.in_flight != b.in_flight ? a.in_flight > b.in_flight
-                                        : a.leases.next_let_go() > b.leases.next_let_go();
+    const auto busier = [&](const QuorumState& a, const QuorumState& b) {
+      const auto x = std::pair(work_of(a.quorum, signers), a.leases.next_let_go());
+      return x > std::pair(work_of(b.quorum, signers), b.leases.next_let_go());
     };
     if (chosen == nullptr || busier(*chosen, *option.state)) chosen = option.state;
   }

@@ -14,8 +14,11 @@ struct Standing {
   auto operator<=>(const Standing&) const = default;
 };
 
+/// Whether signers that are up differ in the epoch of the key, as they do while it is refreshed.
+bool epochs_differ(const KeyState& key, const Signers& signers);
+
 /// What keeps a quorum from being used at all.
-enum class Obstacle : std::uint8_t { None, Unreachable, EpochsDiffer, Busy };
+enum class Obstacle : std::uint8_t { None, Unreachable, Quarantined, EpochsDiffer, Busy };
 Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& signers, Time now);
 Standing standing(const QuorumState& state, const Signers& signers, Time now);
 /// Mean round trip of the slowest member.
@@ -33,6 +36,10 @@ struct Avoid {
   [[nodiscard]] Time next_end(Time now) const;
 };
 
+/// Whether a hint fits what is known of the key: quorum, epoch, everybody at hand.
+enum class Likelihood : std::uint8_t { No, Open, Yes };
+Likelihood judge_hint(const KeyState& key, const Assignment& hint, const Signers& signers, Time now);
+
 struct Option {
   QuorumState* state = nullptr;
   Standing standing;
@@ -43,9 +50,9 @@ struct Option {
 /// fastest first.
 std::vector<Option> best_options(KeyState& key, const Signers& signers, const Avoid& avoid, Time now);
 
-/// Of the options that hold a lease one that is about as fast as the fastest, with the least going on.
-/// nullptr if none of them holds a lease.
-QuorumState* choose_held(const std::vector<Option>& options, Time now);
+/// Of the options that hold a lease one that is about as fast as the fastest, with the least going on at its
+/// signers. nullptr if none of them holds a lease.
+QuorumState* choose_held(const std::vector<Option>& options, const Signers& signers, Time now);
 
 /// Quorums to hold leases of ahead of need: fast ones such that whoever drops out, one of them is left
 /// (as far as N - T allows), and that together load every signer.

@@ -13,7 +13,7 @@ namespace quorate::coordinator {
 struct CoordinatorConfig {
   /// All signers that the owner has addresses of: error texts name those that are down, and readiness
   /// stays unknown while they may still come up. May be empty.
-  std::vector<PartyId> signers;
+  std::vector<PartyId> signers{};
 
   std::size_t max_in_flight = 1024;          ///< requests; one more is refused as Overloaded
   std::size_t max_content = 65536;           ///< bytes to be signed
@@ -23,8 +23,12 @@ struct CoordinatorConfig {
   unsigned attempt_p99_factor = 3;           ///< ... or this many times the slowest member's p99
   Time back_off = std::chrono::milliseconds(50);       ///< before asking again what was just refused or dry
 
-  Time status_interval = std::chrono::seconds(1);      ///< while signing, or while something is missing
-  Time idle_status_interval = std::chrono::seconds(10);
+  unsigned hedge_percent = 5;                ///< second fan-outs of slow requests, of 100 requests; 0: none
+  unsigned hedge_burst = 8;                  ///< as many at once, after a quiet time
+  Time hedge_floor = std::chrono::milliseconds(5);     ///< a fan-out is not slow before this
+
+  Time status_interval = std::chrono::milliseconds(800);        ///< readiness is never older than a second
+  Time eager_status_interval = std::chrono::milliseconds(200);  ///< while nothing can be signed
   Time idle_after = std::chrono::seconds(5); ///< without a request a key's leases are given back
 
   Time lease_window = std::chrono::milliseconds(100);  ///< leases held ahead: own rate x this, at least one
@@ -41,6 +45,10 @@ struct Counters {
   std::uint64_t submitted = 0, signatures = 0, cancelled = 0;
   std::uint64_t attempts = 0;          ///< fan-outs; one presignature each
   std::uint64_t retried = 0;           ///< fan-outs beyond a request's first
+  std::uint64_t hedged = 0;            ///< fan-outs beside one that was slow
+  std::uint64_t hedges_won = 0;        ///< of these the ones that made the signature
+  std::uint64_t hinted = 0;            ///< fan-outs with the presignature that another coordinator had assigned
+  std::uint64_t demanded = 0;          ///< quorums asked for because no active one could be used
   std::uint64_t late = 0;              ///< replies nobody waits for any more
   std::uint64_t duplicate = 0;         ///< second replies of one signer to one request
   std::uint64_t malformed = 0;         ///< replies that contradict their link, request or key

@@ -7,7 +7,25 @@
 
 namespace quorate::coordinator {
 
-Coordinator::Coordinator(CoordinatorConfig config, Rng& rng) : config_(std::move(config)), rng_(rng) {
+namespace {
+
+constexpr std::size_t kMaxFrontend = 255;
+
+/// Two requests with the same one ask for the same signature.
+Digest subject_of(const SigningJob& job) {
+  Bytes all(job.key.view().begin(), job.key.view().end());
+  all.push_back(static_cast<std::uint8_t>(job.context));
+  all.push_back(static_cast<std::uint8_t>(job.digest));
+  append(all, job.content);
+  Digest out;
+  const Bytes hash = digest_content(MessageDigest::Sha256, all);
+  std::copy(hash.begin(), hash.end(), out.bytes.begin());
+  return out;
+}
+
+}  // namespace
+
+Coordinator::Coordinator(CoordinatorConfig config, Rng& rng) : config_(std::move(config)), rng_(rng), hedge_budget_(config_.hedge_burst) {
   std::erase_if(config_.signers, [](PartyId id) { return !is_signer(id); });
 }
 
@@ -44,11 +62,12 @@ RequestHandle Coordinator::submit(Time now, SigningJob job) {
     request.handle = handle;
     request.m = message_scalar(*key.info.curve, *digest, job.content);
     request.job = std::move(job);
+    request.job.frontend = one_line(request.job.frontend).substr(0, kMaxFrontend);
     request.submitted = now_;
-    const bool woken = key.idle(now_, config_);
+    request.subject = subject_of(request.job);
+    hedge_budget_.earn(config_.hedge_percent);
     key.rate.count(now_);
     key.last_submit = now_;
-    if (woken) status_timers();  // from now on statuses are due more often
     wake_at(now_ + config_.idle_after);
     wait_again(request);
   }
@@ -97,21 +116,31 @@ void Coordinator::advance(Time now) {
   }
   if (wake_ > now_) return;
   wake_ = kNever;
+  watch_timers();
   lease_timers();
   status_timers();
 }
 
 /// Serves those who wait, once per event, after all its consequences are known.
 void Coordinator::settle() {
-  for (auto& [id, key] : keys_)
+  bool ask = false;
+  for (auto& [id, key] : keys_) {
     if (std::exchange(key.dirty, false)) pump(key);
+    ask = ask || (!key.waiting.empty() && epochs_differ(key, signers_));
+  }
+  // Signers change epochs one after the other: whoever waits for them must not wait for the next regular status.
+  if (!ask) return;
+  for (auto& signer : signers_) signer.status_wanted = signer.status_wanted || signer.up();
+  status_timers();
 }
 
 void Coordinator::arm(Request& request) {
   Time next = request.job.deadline;
   for (const auto& sid : request.live) {
     const Attempt& attempt = attempts_.at(sid);
-    if (!attempt.overdue) next = std::min(next, attempt.overdue_at);
+    if (attempt.overdue) continue;
+    next = std::min(next, attempt.overdue_at);
+    if (!request.hedged) next = std::min(next, attempt.hedge_at);
   }
   if (keys_.at(request.job.key).waiting.contains(request.handle))
     next = std::min(next, request.avoid.next_end(now_));
@@ -128,7 +157,9 @@ void Coordinator::on_request_timer(Request& request) {
   }
   for (const auto& sid : request.live) {
     Attempt& attempt = attempts_.at(sid);
-    if (!attempt.overdue && attempt.overdue_at <= now_) overdue(attempt, request);
+    if (attempt.overdue) continue;
+    if (!request.hedged && attempt.hedge_at <= now_) hedge(request, attempt);
+    if (attempt.overdue_at <= now_) overdue(attempt, request);
   }
   if (keys_.at(request.job.key).waiting.contains(request.handle)) keys_.at(request.job.key).dirty = true;
   arm(request);
@@ -153,10 +184,7 @@ void Coordinator::finish(Request& request, Result<SignResult, SignError> outcome
 }
 
 void Coordinator::drop(Request& request) {
-  for (const auto& sid : request.live) {
-    release(attempts_.at(sid));
-    attempts_.erase(sid);
-  }
+  for (const auto& sid : request.live) watch(attempts_.at(sid), sid);
   keys_.at(request.job.key).waiting.erase(request.handle);
   timers_.erase({request.wake, request.handle});
   requests_.erase(request.handle);
@@ -182,11 +210,6 @@ void Coordinator::wait_again(Request& request) {
 
 void Coordinator::send(PartyId to, const SessionId& request, decltype(Send::message) message) {
   actions_.emplace_back(Send{to, request, std::move(message)});
-}
-
-bool Coordinator::active() const {
-  return std::any_of(keys_.begin(), keys_.end(),
-                     [&](const auto& entry) { return !entry.second.idle(now_, config_); });
 }
 
 }  // namespace quorate::coordinator

@@ -39,6 +39,10 @@ class Coordinator {
   /// Also if it could not be set up at all.
   void link_down(Time now, PartyId signer);
 
+  /// These signers, and no others, are proven cheats: no quorum with one of them is used or leased from now
+  /// on, leases that are held go back, fan-outs under way may finish. Replaces what was said before.
+  void quarantine(Time now, const std::set<PartyId>& signers);
+
   /// Replies. `request` is the id of the Send they answer; what nobody waits for is counted and dropped.
   void on_status(Time now, PartyId from, const SessionId& request, const wire::StatusReply& reply);
   void on_lease(Time now, PartyId from, const SessionId& request, const wire::LeaseReply& reply);
@@ -83,18 +87,33 @@ class Coordinator {
   void drop(Request& request);
   void reject(RequestHandle handle, SignErrorCode code, std::string detail);
   void wait_again(Request& request);
+  [[nodiscard]] bool in_progress(const Request& request) const;
   void send(PartyId to, const SessionId& request, decltype(Send::message) message);
   void wake_at(Time t) { wake_ = std::min(wake_, t); }
-  [[nodiscard]] bool active() const;
 
   // signing.cpp: fan-outs
   void launch(KeyState& key, Request& request, QuorumState& state);
+  Attempt& fan_out(KeyState& key, Request& request, const Assignment& assignment, QuorumState* state);
   void complete(Attempt& attempt, const SessionId& sid);
   void overdue(Attempt& attempt, Request& request);
   void attempt_failed(const SessionId& sid, AttemptFailure failure, PartyId by, const std::string& text);
   void refused(Attempt& attempt, const SessionId& sid, PartyId by, const wire::Refusal& refusal);
   void release(Attempt& attempt);
   [[nodiscard]] Time attempt_timeout(const Quorum& quorum, Time remaining, bool others) const;
+
+  // hinting.cpp: finishing what another coordinator began
+  bool take_up_hint(KeyState& key, Request& request);
+
+  // hedging.cpp: a second quorum beside a slow one, and what becomes of the loser
+  [[nodiscard]] Time hedge_delay(const Quorum& quorum) const;
+  [[nodiscard]] bool tardy(PartyId id) const;
+  void hedge(Request& request, const Attempt& slow);
+  void watch(Attempt& attempt, const SessionId& sid);
+  void unwatch(const SessionId& sid);
+  void watch_timers();
+
+  // on_demand.cpp: quorums that are not active
+  void demand(KeyState& key);
 
   // leasing.cpp: presignatures ahead of need
   void pump(KeyState& key);
@@ -127,6 +146,8 @@ class Coordinator {
   std::unordered_map<SessionId, Order> orders_;
   IdLedger ledger_;
   std::set<std::pair<Time, RequestHandle>> timers_;  ///< one entry per request
+  std::set<std::pair<Time, SessionId>> watched_;     ///< attempts without a request, until when
+  Budget hedge_budget_;
   Time wake_ = kNever;                               ///< when anything else is due
   RequestHandle next_handle_ = 1;
   std::uint64_t next_stamp_ = 1;

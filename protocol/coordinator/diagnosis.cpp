@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "protocol/coordinator/on_demand.h"
+
 namespace quorate::coordinator {
 
 namespace {
 
 struct Population {
-  std::vector<PartyId> up, down, waiting;  ///< waiting: link not decided yet
+  std::vector<PartyId> up, down, waiting, quarantined;  ///< waiting: link not decided yet; each in one of them
   std::size_t threshold = 0;
 };
 
@@ -21,6 +23,10 @@ Population population(const KeyState& key, const Signers& signers, const Coordin
   for (PartyId id = 1; id <= kMaxParties; ++id)
     if (signers[id].link != SignerState::Link::Unknown) all.insert(id);
   for (auto id : all) {
+    if (signers[id].quarantined) {
+      out.quarantined.push_back(id);
+      continue;
+    }
     switch (signers[id].link) {
       case SignerState::Link::Up: out.up.push_back(id); break;
       case SignerState::Link::Down: out.down.push_back(id); break;
@@ -40,6 +46,7 @@ std::string reach_text(const Population& p) {
   add(p.up, " up");
   add(p.down, " down");
   add(p.waiting, " not connected yet");
+  add(p.quarantined, " quarantined");
   std::string out = std::to_string(p.up.size());
   if (p.threshold != 0) out += " of " + std::to_string(p.threshold);
   out += p.threshold == 0 && p.up.size() == 1 ? " signer reachable" : " signers reachable";
@@ -57,7 +64,8 @@ Tally tally(const KeyState& key, const Signers& signers, const CoordinatorConfig
   Tally out;
   for (const auto& [quorum, state] : key.quorums) {
     switch (obstacle(key, state, signers, now)) {
-      case Obstacle::Unreachable: break;
+      case Obstacle::Unreachable:
+      case Obstacle::Quarantined: break;
       case Obstacle::EpochsDiffer: ++out.epochs_differ; break;
       case Obstacle::Busy: ++out.busy; break;
       case Obstacle::None:
@@ -78,10 +86,30 @@ std::string empty_pools_text(const std::vector<const QuorumState*>& quorums) {
   std::string out = quorums.size() == 1 ? "no presignatures in the pool of " : "no presignatures in the pools of ";
   for (std::size_t i = 0; i < quorums.size() && i < kShown; ++i) {
     out += (i == 0 ? "" : ", ") + to_string(quorums[i]->quorum);
-    out += " (leader " + std::to_string(quorums[i]->leader) + ", target " + std::to_string(quorums[i]->target) + ")";
+    out += " (leader " + std::to_string(quorums[i]->leader) + ", " +
+           (quorums[i]->on_demand ? "being activated" : "target " + std::to_string(quorums[i]->target)) + ")";
   }
   if (quorums.size() > kShown) out += " and " + std::to_string(quorums.size() - kShown) + " more";
   return out;
+}
+
+/// Why the key is not ready, though a request might do: nothing if it is.
+std::optional<SignError> shortcoming(const KeyState& key, const Tally& pools, const Signers& signers, Time now) {
+  std::string slow, shallow;
+  for (const auto* state : pools.quorums) {
+    if (blocked(key, *state, signers, now)) {
+      slow += (slow.empty() ? "" : "; ") + to_string(state->quorum);
+      continue;
+    }
+    const std::uint32_t least = std::max(1u, std::min(state->min, state->target));
+    if (state->available >= least) return std::nullopt;
+    shallow += (shallow.empty() ? "" : ", ") + to_string(state->quorum) + " has " +
+               std::to_string(state->available) + " of " + std::to_string(least);
+  }
+  if (!shallow.empty())
+    return SignError{SignErrorCode::PrecomputeDepleted, "the pools are below their minimum (" + shallow + ")"};
+  return SignError{SignErrorCode::QuorumInsufficient, "every quorum has a signer that does not answer in time or "
+                                                      "will not sign (" + slow + ")"};
 }
 
 std::string epochs_text(const KeyState& key) {
@@ -102,7 +130,11 @@ std::string effort_text(const Request& request, Time now) {
 Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorConfig& config, Time now) {
   const Population who = population(key, signers, config);
   const Tally pools = tally(key, signers, config, now);
-  Outlook out{std::nullopt, who.up.size(), who.threshold, pools.depth, !who.waiting.empty()};
+  Outlook out;
+  out.signers_up = who.up.size();
+  out.threshold = who.threshold;
+  out.pool_depth = pools.depth;
+  out.may_change = !who.waiting.empty();
   bool all_heard = !who.up.empty();
   for (auto id : who.up) {
     if (!signers[id].status_heard) {
@@ -114,10 +146,18 @@ Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorCo
   if (who.threshold != 0 && who.up.size() + who.waiting.size() < who.threshold) out.may_change = false;
 
   if (pools.usable > 0) {
-    if (pools.depth == 0 && pools.asked == 0)
-      out.problem = SignError{SignErrorCode::PrecomputeDepleted, empty_pools_text(pools.quorums)};
+    if (pools.depth == 0 && pools.asked == 0) {
+      const QuorumState& one = *pools.quorums.front();
+      const bool denied = std::all_of(pools.quorums.begin(), pools.quorums.end(),
+                                      [&](const auto* state) { return now < state->denied_until; });
+      out.problem = denied ? SignError{one.denial_code, "signer " + std::to_string(one.leader) + ": " + one.denial}
+                           : SignError{SignErrorCode::PrecomputeDepleted, empty_pools_text(pools.quorums)};
+      out.can_sign = out.may_change || quorum_on_demand(key, signers, now).has_value();
+    }
+    out.unready = shortcoming(key, pools, signers, now);
     return out;
   }
+  out.can_sign = out.may_change;
   if (pools.busy > 0) {
     out.problem = SignError{SignErrorCode::Overloaded, "every reachable quorum has a signer that is overloaded; " +
                                                            reach_text(who)};
@@ -127,12 +167,19 @@ Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorCo
   } else if (pools.epochs_differ > 0) {
     out.problem = SignError{SignErrorCode::EpochMismatch,
                             "signers are in different epochs (" + epochs_text(key) + "); " + reach_text(who)};
+  } else if (who.threshold != 0 && who.up.size() < who.threshold &&
+             who.up.size() + who.quarantined.size() >= who.threshold) {
+    out.problem = SignError{SignErrorCode::SignerQuarantined, reach_text(who)};
   } else {
     std::string text = reach_text(who);
     if (who.threshold == 0) {
       text += "; threshold not learnt yet";
     } else if (who.up.size() >= who.threshold) {
       text += ", but no active quorum among them";
+      if (const auto other = quorum_on_demand(key, signers, now)) {
+        text += "; " + to_string(*other) + " can be activated";
+        out.can_sign = true;
+      }
     }
     out.problem = SignError{SignErrorCode::QuorumInsufficient, text};
   }
@@ -144,15 +191,17 @@ Readiness readiness_of(const Outlook& outlook) {
   out.signers_up = outlook.signers_up;
   out.threshold = outlook.threshold;
   out.pool_depth = outlook.pool_depth;
-  if (!outlook.problem) {
+  out.can_sign = outlook.can_sign;
+  if (!outlook.problem && !outlook.unready) {
     out.state = Readiness::State::Ready;
     out.detail = std::to_string(outlook.signers_up) + " signers up, " + std::to_string(outlook.pool_depth) +
                  " presignatures ready";
     return out;
   }
+  const SignError& why = outlook.problem ? *outlook.problem : *outlook.unready;
   out.state = outlook.may_change ? Readiness::State::Unknown : Readiness::State::NotReady;
-  out.reason = outlook.problem->code;
-  out.detail = outlook.problem->detail;
+  out.reason = why.code;
+  out.detail = why.detail;
   return out;
 }
 
@@ -161,7 +210,9 @@ std::optional<SignError> denied_everywhere(const KeyState& key, const Signers& s
   const Tally pools = tally(key, signers, config, now);
   if (pools.quorums.empty() || pools.busy > 0) return std::nullopt;
   for (const auto* state : pools.quorums)
-    if (now >= state->denied_until || state->leases.usable(now) > 0) return std::nullopt;
+    if (now >= state->denied_until || state->leases.usable(now) > 0 ||
+        state->denial_code != SignErrorCode::PolicyDenied)
+      return std::nullopt;
   const QuorumState& one = *pools.quorums.front();
   return SignError{SignErrorCode::PolicyDenied, "signer " + std::to_string(one.leader) + ": " + one.denial};
 }

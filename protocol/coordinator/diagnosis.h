@@ -6,12 +6,15 @@ namespace quorate::coordinator {
 
 /// What would have to change before the key can be signed with. Texts are one line.
 struct Outlook {
-  /// Nothing: a quorum is up and has presignatures, or its leader has not said otherwise.
+  /// Nothing: a quorum is up and has presignatures, or its leader has not said otherwise. The code is what a
+  /// request would end with.
   std::optional<SignError> problem;
   std::size_t signers_up = 0;
   std::size_t threshold = 0;      ///< 0: not learnt
   std::uint64_t pool_depth = 0;   ///< of the usable quorums, own leases included
   bool may_change = false;        ///< a link is not decided yet, or a signer has not told its status
+  bool can_sign = true;           ///< a request has a chance: no problem, or one that a request itself may solve
+  std::optional<SignError> unready;  ///< T healthy signers with a pool that is not below its minimum are missing
 };
 Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorConfig& config, Time now);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,22 @@ class Latency {
   std::array<std::uint32_t, kWindow> micros_{};
   std::size_t next_ = 0, count_ = 0;
   Time mean_{}, p99_{};
+};
+
+/// What extra work may be done: a share of the requests, saved up to a burst.
+class Budget {
+ public:
+  explicit Budget(unsigned burst) : burst_(burst), level_(burst) {}
+  void earn(unsigned percent) { level_ = std::min(burst_, level_ + percent / 100.0); }
+  [[nodiscard]] bool enough() const { return level_ >= 1; }
+  bool spend() {
+    if (!enough()) return false;
+    level_ -= 1;
+    return true;
+  }
+
+ private:
+  double burst_, level_;
 };
 
 /// Events per second, forgotten with a time constant of one second.

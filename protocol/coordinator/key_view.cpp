@@ -61,9 +61,12 @@ std::optional<std::vector<LostQuorum>> learn(KeyState& key, PartyId from, const 
     }
     it->second.available = pool.available;
     it->second.target = pool.target;
+    it->second.min = pool.min;
+    it->second.on_demand = false;
   }
   for (auto it = key.quorums.begin(); it != key.quorums.end();) {
-    if (it->second.leader == from && !led.contains(it->first)) {
+    const bool asked_for = it->second.on_demand && it->second.epoch == status.epoch;
+    if (it->second.leader == from && !led.contains(it->first) && !asked_for) {
       lost.push_back(lose(it->second, it->second.epoch == status.epoch));
       it = key.quorums.erase(it);
     } else {

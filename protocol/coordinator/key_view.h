@@ -28,7 +28,9 @@ struct QuorumState {
   PartyId leader = kNobody;
   std::uint64_t stamp = 0;          ///< tells this state from a later one of the same quorum
   std::uint32_t available = 0;      ///< presignatures that nobody leased, by the leader's last word
-  std::uint32_t target = 0;
+  std::uint32_t target = 0, min = 0;
+  bool on_demand = false;           ///< made up here, not listed by its leader
+  Time demanded_until = kLongAgo;
 
   LeaseBook leases;
   std::size_t asked = 0;            ///< ids asked for and not answered yet
@@ -37,6 +39,7 @@ struct QuorumState {
   Time dry_until = kLongAgo;        ///< the leader had none to give
   Time denied_until = kLongAgo;     ///< the leader denied the lease
   std::string denial;               ///< its reason
+  SignErrorCode denial_code = SignErrorCode::PolicyDenied;
   Time silent_until = kLongAgo;     ///< the leader did not answer, or could not say
   Time suspect_until = kLongAgo;    ///< a sum of this quorum was wrong
 

@@ -46,12 +46,25 @@ bool IdLedger::hold(const PresignatureId& id) {
   return held_.insert(id).second;
 }
 
-void IdLedger::spend(const PresignatureId& id) {
+const Digest* IdLedger::subject_of(const PresignatureId& id) const {
+  for (const auto* map : {&recent_, &older_})
+    if (const auto it = map->find(id); it != map->end()) return &it->second;
+  return nullptr;
+}
+
+bool IdLedger::claim(const PresignatureId& id, const Digest& subject) {
+  if (held_.contains(id)) return false;
+  if (const auto* before = subject_of(id)) return *before == subject;
+  spend(id, subject);
+  return true;
+}
+
+void IdLedger::spend(const PresignatureId& id, const Digest& subject) {
   held_.erase(id);
   if (recent_.size() >= kGeneration) {
     older_ = std::exchange(recent_, {});
   }
-  recent_.insert(id);
+  recent_.emplace(id, subject);
 }
 
 }  // namespace quorate::coordinator

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <optional>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -36,20 +37,27 @@ class LeaseBook {
   std::deque<Lease> leases_;  ///< ascending by let_go
 };
 
-/// Which presignatures this coordinator holds or has sent out. An id is spent with the first message that
-/// names it; whatever a leader or a repeated message offers later, it is not used for another request.
+/// Which presignatures this coordinator holds or has sent out, and for what. An id is spent with the first
+/// message that names it; whatever a leader, a front end or a repeated message offers later, it is not used
+/// for another content.
 class IdLedger {
  public:
   /// True, and held from now on, if the id is neither held nor spent.
   bool hold(const PresignatureId& id);
   void release(const PresignatureId& id) { held_.erase(id); }
-  void spend(const PresignatureId& id);
-  [[nodiscard]] bool spent(const PresignatureId& id) const { return recent_.contains(id) || older_.contains(id); }
+  void spend(const PresignatureId& id, const Digest& subject);
+  /// Spends an id that was never held here, or says whether it was spent for this very subject. An id that is
+  /// held is kept for whoever gets it by its lease.
+  bool claim(const PresignatureId& id, const Digest& subject);
+  [[nodiscard]] bool spent(const PresignatureId& id) const { return subject_of(id) != nullptr; }
   [[nodiscard]] std::size_t held() const { return held_.size(); }
 
  private:
   static constexpr std::size_t kGeneration = 8192;  ///< at least this many spent ids are remembered
-  std::unordered_set<PresignatureId> held_, recent_, older_;
+  [[nodiscard]] const Digest* subject_of(const PresignatureId& id) const;
+
+  std::unordered_set<PresignatureId> held_;
+  std::unordered_map<PresignatureId, Digest> recent_, older_;
 };
 
 }  // namespace quorate::coordinator

@@ -22,24 +22,32 @@ void Coordinator::pump(KeyState& key) {
     wake_at(key.warm_until);
   }
 
+  demand(key);
+
   std::map<Quorum, std::size_t> claimed, wanted;
   const auto supply = [&](const std::vector<Option>& options) {
-    for (const auto& option : options)
-      if (auto& n = claimed[option.state->quorum]; n < option.state->asked) {
-        ++n;
-        return true;
-      }
+    const auto claim = [&](bool from_tardy) {
+      return std::any_of(options.begin(), options.end(), [&](const Option& option) {
+        if (tardy(option.state->leader) != from_tardy) return false;
+        auto& n = claimed[option.state->quorum];
+        return n < option.state->asked && ++n > 0;
+      });
+    };
+    // What is owed by a leader who keeps us waiting is not waited for, if another one can be asked.
+    if (claim(false)) return true;
     const QuorumState* least = nullptr;
-    std::size_t load = 0;
+    std::pair<bool, std::size_t> load;
     for (const auto& option : options) {
       const QuorumState& state = *option.state;
       const auto it = wanted.find(state.quorum);
       const std::size_t more = it == wanted.end() ? 0 : it->second;
       if (now_ < state.not_before() || more >= room(state)) continue;
-      if (least != nullptr && state.asked + more >= load) continue;
+      const std::pair here(tardy(state.leader), state.asked + more);
+      if (least != nullptr && here >= load) continue;
       least = &state;
-      load = state.asked + more;
+      load = here;
     }
+    if ((least == nullptr || load.first) && claim(true)) return true;
     if (least == nullptr) return false;
     ++wanted[least->quorum];
     return true;
@@ -52,6 +60,7 @@ void Coordinator::pump(KeyState& key) {
   const std::vector<RequestHandle> queue(key.waiting.begin(), key.waiting.end());
   for (const auto handle : queue) {
     Request& request = requests_.at(handle);
+    if (request.job.hint && take_up_hint(key, request)) continue;
     const bool free = request.avoid.next_end(now_) == kNever;
     if (free && exhausted) continue;
     std::vector<Option> own;
@@ -61,14 +70,16 @@ void Coordinator::pump(KeyState& key) {
       own = best_options(key, signers_, request.avoid, now_);
     }
     const std::vector<Option>& options = free ? *common : own;
-    if (QuorumState* state = choose_held(options, now_)) {
+    if (QuorumState* state = choose_held(options, signers_, now_)) {
       launch(key, request, *state);
       // A signer on trial takes one request at a time.
-      if (std::any_of(state->quorum.begin(), state->quorum.end(), [&](PartyId id) { return signers_[id].misses > 0; }))
+      if (std::any_of(state->quorum.begin(), state->quorum.end(),
+                      [&](PartyId id) { return !signers_[id].breaker.admits(now_); }))
         common.reset();
       continue;
     }
     if (options.empty()) {
+      if (!request.live.empty()) continue;
       if (!denied) denied = denied_everywhere(key, signers_, config_, now_);
       if (*denied) finish(request, fail(**denied));
     } else if (!supply(options) && free) {
@@ -100,6 +111,9 @@ void Coordinator::place_orders(KeyState& key, const std::map<Quorum, std::size_t
     const Time overdue_at = now_ + attempt_timeout({state.leader}, std::chrono::seconds(2), true);
     orders_[sid] = {key.info.id, quorum, state.epoch, state.leader, state.stamp, count, now_, overdue_at, false};
     state.asked += count;
+    signers_[state.leader].asked(now_);
+    wake_at(now_ + hedge_delay({state.leader}));
+    if (state.on_demand) state.demanded_until = std::max(state.demanded_until, overdue_at + config_.status_interval);
     wake_at(overdue_at);
     send(state.leader, sid, wire::LeaseRequest{key.info.id, state.epoch, quorum, static_cast<std::uint16_t>(count)});
   }
@@ -175,7 +189,8 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
   key.dirty = true;
   let_go(key.info.id, state.epoch, state.leader, state.leases.take_stale(now_), true);
   // Nobody is left to use them, or they cannot be used.
-  if (key.idle(now_, config_) || obstacle(key, state, signers_, now_) == Obstacle::Unreachable)
+  const Obstacle here = obstacle(key, state, signers_, now_);
+  if (key.idle(now_, config_) || here == Obstacle::Unreachable || here == Obstacle::Quarantined)
     drop_leases(key, state, true);
 }
 
@@ -232,6 +247,7 @@ void Coordinator::order_failed(const SessionId& sid, const wire::Refusal& refusa
       if (state != nullptr) {
         state->denied_until = now_ + config_.denied_for;
         state->denial = one_line(refusal.reason);
+        state->denial_code = refusal.code;
         wake_at(state->denied_until);
       }
       return;
@@ -243,9 +259,16 @@ void Coordinator::order_failed(const SessionId& sid, const wire::Refusal& refusa
       leader.busy_until = later;
       break;
     case SignErrorCode::SignerQuarantined:
-      if (state != nullptr) state->suspect_until = now_ + config_.suspect_for;
-      [[fallthrough]];
     case SignErrorCode::QuorumInsufficient:
+      // It will not lead this quorum, or cannot: another one has to do.
+      if (state != nullptr && (state->on_demand || refusal.code == SignErrorCode::SignerQuarantined)) {
+        state->denied_until = now_ + config_.denied_for;
+        state->denial = one_line(refusal.reason);
+        state->denial_code = refusal.code;
+        wake_at(state->denied_until);
+        return;
+      }
+      [[fallthrough]];
     case SignErrorCode::DeadlineExceeded:
     case SignErrorCode::PresignatureConsumed:
       if (state != nullptr) state->silent_until = later;
@@ -267,7 +290,8 @@ void Coordinator::lease_timers() {
       order.overdue = true;
       KeyState& key = keys_.at(order.key);
       key.dirty = true;
-      signers_[order.leader].missed(now_, config_);
+      signers_[order.leader].breaker.failed(now_, config_);
+      signers_[order.leader].unanswered_since = kNever;
       if (auto* state = key.find(order.quorum, order.stamp)) {
         state->asked -= order.count;
         state->silent_until = now_ + config_.back_off;
@@ -303,7 +327,7 @@ void Coordinator::lease_timers() {
     if (key.waiting.empty()) continue;
     for (const auto& signer : signers_) {
       later(signer.busy_until);
-      later(signer.slow_until);
+      later(signer.breaker.retry_at());
     }
   }
 }

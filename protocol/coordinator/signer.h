@@ -1,10 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
 #include "protocol/base/ids.h"
-#include "protocol/coordinator/config.h"
+#include "protocol/coordinator/breaker.h"
 #include "protocol/coordinator/estimate.h"
 
 namespace quorate::coordinator {
@@ -16,10 +17,11 @@ struct SignerState {
   Digest instance;                      ///< of the process; changes with a restart
   Latency latency;
   unsigned in_flight = 0;               ///< sign requests that it has not answered
+  Time unanswered_since = kNever;       ///< the first request after its last answer; kNever: none
 
-  unsigned misses = 0;                  ///< time-outs and refusals in a row
-  Time slow_until = kLongAgo;
+  Breaker breaker;                      ///< opened by time-outs and refusals
   Time busy_until = kLongAgo;           ///< it said Overloaded
+  bool quarantined = false;             ///< by the owner's word; never used
   unsigned suspicions = 0;              ///< failed sums it took part in since its last good signature
   Time suspect_until = kLongAgo;
 
@@ -30,14 +32,13 @@ struct SignerState {
 
   [[nodiscard]] bool up() const { return link == Link::Up; }
   [[nodiscard]] bool busy(Time now) const { return now < busy_until; }
-  /// It did not answer, or not with a signature, lately. After a growing pause one request at a time may try it again.
-  [[nodiscard]] bool slow(Time now) const { return misses > 0 && (now < slow_until || in_flight > 0); }
   [[nodiscard]] unsigned suspected(Time now) const { return now < suspect_until ? suspicions : 0; }
 
-  void missed(Time now, const CoordinatorConfig& config);
+  void asked(Time now) { unanswered_since = std::min(unanswered_since, now); }
   void answered(Time round_trip) {
     latency.add(round_trip);
-    misses = 0;
+    unanswered_since = kNever;
+    breaker.succeeded();
   }
   void suspect(Time now, const CoordinatorConfig& config);
 };

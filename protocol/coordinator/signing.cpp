@@ -6,10 +6,24 @@ namespace quorate::coordinator {
 
 /// One presignature, one message to each of T signers. From here on the presignature is spent.
 void Coordinator::launch(KeyState& key, Request& request, QuorumState& state) {
+  const bool hedge = in_progress(request);
+  if (hedge && !hedge_budget_.spend()) {
+    key.waiting.erase(request.handle);
+    arm(request);
+    return;
+  }
   const auto lease = state.leases.take(now_);
   if (!lease) return;
-  ledger_.spend(lease->id);
+  ledger_.spend(lease->id, request.subject);
+  counters_.hedged += hedge;
+  fan_out(key, request, {lease->id, state.quorum, state.epoch}, &state).hedge = hedge;
+}
+
+/// `state`: of the quorum, if it is an active one.
+Attempt& Coordinator::fan_out(KeyState& key, Request& request, const Assignment& assignment, QuorumState* state) {
+  const Quorum& quorum = assignment.quorum;
   key.waiting.erase(request.handle);
+  request.job.hint.reset();
   ++counters_.attempts;
   if (request.attempts++ > 0) ++counters_.retried;
 
@@ -19,37 +33,44 @@ void Coordinator::launch(KeyState& key, Request& request, QuorumState& state) {
   attempt.request = request.handle;
   attempt.key = key.info.id;
   attempt.curve = key.info.curve;
-  attempt.quorum = state.quorum;
-  attempt.epoch = state.epoch;
-  attempt.leader = state.leader;
-  attempt.quorum_stamp = state.stamp;
-  attempt.presignature = lease->id;
+  attempt.quorum = quorum;
+  attempt.epoch = assignment.epoch;
+  attempt.presignature = assignment.presignature;
   attempt.started = now_;
-  attempt.overdue_at = now_ + attempt_timeout(state.quorum, remaining, key.quorums.size() > 1);
+  attempt.overdue_at = now_ + attempt_timeout(quorum, remaining, key.quorums.size() > 1);
+  attempt.hedge_at = now_ + hedge_delay(quorum);
   request.live.push_back(sid);
-
-  // The leader's reply brings the next leases along.
-  const std::size_t target = lease_target(key, state.quorum), held = state.leases.usable(now_) + state.asked;
-  if (held < target && now_ >= state.not_before())
-    attempt.lease_asked = std::min({target - held, room_ahead(state), std::size_t{config_.max_lease}});
-  state.asked += attempt.lease_asked;
-  ++state.in_flight;
+  if (state != nullptr) {
+    attempt.leader = state->leader;
+    attempt.quorum_stamp = state->stamp;
+    // The leader's reply brings the next leases along.
+    const std::size_t target = lease_target(key, quorum), held = state->leases.usable(now_) + state->asked;
+    if (held < target && now_ >= state->not_before())
+      attempt.lease_asked = std::min({target - held, room_ahead(*state), std::size_t{config_.max_lease}});
+    state->asked += attempt.lease_asked;
+    ++state->in_flight;
+  }
 
   wire::SignRequest message;
-  message.presignature = lease->id;
-  message.quorum = state.quorum;
+  message.presignature = assignment.presignature;
+  message.quorum = quorum;
   message.key = key.info.id;
-  message.epoch = state.epoch;
+  message.epoch = assignment.epoch;
   message.context = request.job.context;
   message.digest = request.job.digest;
   message.content = request.job.content;
   message.deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(whole_ms(remaining), 1, 0xffffffff));
-  for (auto id : state.quorum) {
+  message.frontend = request.job.frontend;
+  actions_.emplace_back(Assigned{request.handle, assignment});
+  for (auto id : quorum) {
+    if (signers_[id].breaker.begin(now_)) attempt.trials.push_back(id);
     ++signers_[id].in_flight;
-    message.lease = id == state.leader ? static_cast<std::uint16_t>(attempt.lease_asked) : std::uint16_t{0};
+    signers_[id].asked(now_);
+    message.lease = id == attempt.leader ? static_cast<std::uint16_t>(attempt.lease_asked) : std::uint16_t{0};
     send(id, sid, message);
   }
   arm(request);
+  return attempt;
 }
 
 /// max(floor, 3 x p99 of the slowest member). If there is another quorum it gets its chance within half of
@@ -81,7 +102,11 @@ void Coordinator::on_sign_reply(Time now, PartyId from, const SessionId& sid, co
         accept_leases(key, *state, reply.lease, asked, attempt.started);
       }
     }
-    if (const auto failure = collect(attempt, from, reply)) {
+    if (attempt.request == 0) {
+      ++counters_.late;
+      attempt.replies.push_back({from, {}, {}, {}});
+      if (attempt.missing().empty()) unwatch(sid);
+    } else if (const auto failure = collect(attempt, from, reply)) {
       // The one who sent nonsense counts as having answered: its place in the accounts is settled above.
       if (!attempt.answered(from)) attempt.replies.push_back({from, {}, {}, {}});
       attempt_failed(sid, *failure, from, *failure == AttemptFailure::BadReply
@@ -106,6 +131,7 @@ void Coordinator::complete(Attempt& attempt, const SessionId& sid) {
   }
   for (auto id : attempt.quorum) signers_[id].suspicions = 0;
   if (auto* state = key.find(attempt.quorum, attempt.quorum_stamp)) state->consumed = 0;
+  counters_.hedges_won += attempt.hedge;
   finish(request, SignResult{signature->r, signature->s, attempt.quorum, attempt.presignature, request.attempts,
                              now_ - request.submitted});
 }
@@ -114,14 +140,15 @@ void Coordinator::complete(Attempt& attempt, const SessionId& sid) {
 void Coordinator::overdue(Attempt& attempt, Request& request) {
   attempt.overdue = true;
   for (auto id : attempt.missing()) {
-    signers_[id].missed(now_, config_);
+    signers_[id].breaker.failed(now_, config_);
+    signers_[id].unanswered_since = kNever;
     request.avoid.signer_until[id] = now_ + config_.back_off;
-    wake_at(signers_[id].slow_until);
+    wake_at(signers_[id].breaker.retry_at());
   }
   request.last_failure = "quorum " + to_string(attempt.quorum) + ": no answer from " + signers_text(attempt.missing()) +
                          " in " + std::to_string(whole_ms(now_ - attempt.started)) + " ms";
   request.last_refusal.reset();
-  wait_again(request);
+  if (!in_progress(request)) wait_again(request);
 }
 
 /// The end of an attempt without a signature: its presignature stays spent, its request goes elsewhere.
@@ -153,8 +180,12 @@ void Coordinator::attempt_failed(const SessionId& sid, AttemptFailure failure, P
                                     request.job.context, request.job.digest, request.job.content,
                                     std::move(attempt.replies)});
   }
-  // An attempt that was overdue has its successor already.
-  if (!attempt.overdue || request.live.empty()) wait_again(request);
+  // Unless it has its successor already.
+  if (in_progress(request)) {
+    arm(request);
+  } else {
+    wait_again(request);
+  }
 }
 
 void Coordinator::on_refusal(Time now, PartyId from, const SessionId& sid, const wire::Refusal& refusal) {
@@ -164,6 +195,9 @@ void Coordinator::on_refusal(Time now, PartyId from, const SessionId& sid, const
       ++counters_.malformed;
     } else if (attempt->second.answered(from)) {
       ++counters_.duplicate;
+    } else if (attempt->second.request == 0) {
+      ++counters_.late;
+      unwatch(sid);
     } else {
       refused(attempt->second, sid, from, refusal);
     }
@@ -194,6 +228,7 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
   const std::string text = "signer " + std::to_string(by) + ": " + std::string(name(refusal.code)) +
                            (reason.empty() ? "" : " (" + reason + ")");
   signer.latency.add(now_ - attempt.started);
+  signer.unanswered_since = kNever;
   request.last_refusal = refusal.code;
 
   // Whoever keeps turning requests away is asked less and less, like one who does not answer.
@@ -206,7 +241,7 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
                                 [&](PartyId id) { return request.denied.contains(id); });
           })) {
         request.avoid.signer_until[by] = request.job.deadline;
-        signer.missed(now_, config_);
+        signer.breaker.failed(now_, config_);
         break;
       }
       finish(request, fail(SignError{SignErrorCode::PolicyDenied,
@@ -215,11 +250,12 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
       return;
     case SignErrorCode::PresignatureConsumed:
       // Another coordinator was faster: the next id will do. Again and again means that the members have
-      // dropped what the leader still gives out.
+      // dropped what the leader still gives out. What a front end made up says nothing about anybody.
+      if (attempt.hinted) break;
       if (auto* state = key.find(attempt.quorum, attempt.quorum_stamp)) {
         if (++state->consumed > 1) {
           request.avoid.add(attempt.quorum, later);
-          signer.missed(now_, config_);
+          signer.breaker.failed(now_, config_);
         }
         if (state->consumed > 2) {
           drop_leases(key, *state, false);
@@ -232,12 +268,12 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
     case SignErrorCode::EpochMismatch:
     case SignErrorCode::KeyUnknown:
       request.avoid.signer_until[by] = later;
-      signer.missed(now_, config_);
+      signer.breaker.failed(now_, config_);
       mistaken(key, by);
       break;
     case SignErrorCode::Overloaded:
       signer.busy_until = later;
-      signer.missed(now_, config_);
+      signer.breaker.failed(now_, config_);
       wake_at(later);
       break;
     case SignErrorCode::SignerQuarantined:
@@ -247,7 +283,7 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
     case SignErrorCode::QuorumInsufficient:
     case SignErrorCode::PrecomputeDepleted:
     case SignErrorCode::DeadlineExceeded:
-      signer.missed(now_, config_);
+      signer.breaker.failed(now_, config_);
       request.avoid.add(attempt.quorum, later);
       break;
   }
@@ -256,7 +292,11 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
 
 /// Takes an attempt out of the accounts.
 void Coordinator::release(Attempt& attempt) {
-  for (auto id : attempt.missing()) --signers_[id].in_flight;
+  for (auto id : attempt.missing()) {
+    --signers_[id].in_flight;
+    if (std::find(attempt.trials.begin(), attempt.trials.end(), id) != attempt.trials.end())
+      signers_[id].breaker.undecided();
+  }
   if (auto* state = keys_.at(attempt.key).find(attempt.quorum, attempt.quorum_stamp)) {
     --state->in_flight;
     state->asked -= std::exchange(attempt.lease_asked, 0);

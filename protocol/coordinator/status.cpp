@@ -18,8 +18,9 @@ void Coordinator::link_up(Time now, PartyId id, const Digest& instance) {
   if (!signer.instance.is_zero() && signer.instance != instance) restarted(id);
   signer.instance = instance;
   signer.link = SignerState::Link::Up;
-  signer.misses = 0;
-  signer.slow_until = signer.busy_until = kLongAgo;
+  signer.breaker.reset();
+  signer.unanswered_since = kNever;
+  signer.busy_until = kLongAgo;
   signer.status_sent = kLongAgo;
   for (auto& [key_id, key] : keys_) key.warm_until = kLongAgo;
   mark_all();
@@ -33,6 +34,19 @@ void Coordinator::link_down(Time now, PartyId id) {
   if (signers_[id].up()) disconnect(id);
   signers_[id].link = SignerState::Link::Down;
   status_timers();  // something is missing now: the others are asked more often
+  settle();
+}
+
+void Coordinator::quarantine(Time now, const std::set<PartyId>& signers) {
+  advance(now);
+  for (PartyId id = 1; id <= kMaxParties; ++id) signers_[id].quarantined = signers.contains(id);
+  for (auto& [key_id, key] : keys_) {
+    for (auto& [quorum, state] : key.quorums)
+      if (obstacle(key, state, signers_, now_) == Obstacle::Quarantined) drop_leases(key, state, true);
+    key.warm_until = kLongAgo;
+  }
+  mark_all();
+  status_timers();
   settle();
 }
 
@@ -62,9 +76,15 @@ void Coordinator::disconnect(PartyId id) {
   std::vector<SessionId> cut;
   for (const auto& [sid, attempt] : attempts_)
     if (attempt.member(id) && !attempt.answered(id)) cut.push_back(sid);
-  for (const auto& sid : cut)
-    if (attempts_.contains(sid))  // the request of the one before may have ended with it
+  for (const auto& sid : cut) {
+    const auto it = attempts_.find(sid);
+    if (it == attempts_.end()) continue;  // the request of the one before may have ended with it
+    if (it->second.request == 0) {
+      unwatch(sid);
+    } else {
       attempt_failed(sid, AttemptFailure::LinkLost, id, "the link to signer " + std::to_string(id) + " was lost");
+    }
+  }
   mark_all();
 }
 
@@ -120,24 +140,26 @@ void Coordinator::on_status(Time now, PartyId from, const SessionId& request, co
     }
   }
   mark_all();
+  status_timers();  // what was just learnt may be a reason to ask more often
   settle();
 }
 
 void Coordinator::status_timers() {
-  const bool eager = active() || std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
+  const bool eager = std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
                        return look_at(entry.second, signers_, config_, now_).problem.has_value();
                      });
-  const Time interval = eager ? config_.status_interval : config_.idle_status_interval;
+  const Time interval = eager ? config_.eager_status_interval : config_.status_interval;
   const auto due = [&](const SignerState& signer) {
     if (signer.status_sent == kLongAgo) return now_;
-    const bool early = signer.status_wanted && !signer.status_request;
-    return signer.status_sent + (early ? std::min(interval, config_.back_off) : interval);
+    // Whoever has not answered the last one is not pressed.
+    if (signer.status_request) return signer.status_sent + config_.status_interval;
+    return signer.status_sent + (signer.status_wanted ? std::min(interval, config_.back_off) : interval);
   };
   for (PartyId id = 1; id <= kMaxParties; ++id) {
     SignerState& signer = signers_[id];
     if (!signer.up()) continue;
     if (due(signer) <= now_) {
-      if (signer.status_request) signer.missed(now_, config_);
+      if (signer.status_request) signer.breaker.failed(now_, config_);
       signer.status_request = rng_.make_id<SessionId>();
       signer.status_sent = now_;
       signer.status_wanted = false;

@@ -243,4 +243,22 @@ Point multi_mul_var(std::span<const Scalar> k, std::span<const Point> p) {
   return out;
 }
 
+bool vanishes(std::span<const SecretScalar> k, std::span<const Point> p, const SecretScalar& g, const Point& q) {
+  const Curve& curve = q.curve();
+  require(k.size() == p.size() && &g.curve() == &curve);
+  SecretVector<Limbs> numbers(k.size());
+  for (std::size_t i = 0; i < k.size(); ++i) {
+    require(&k[i].curve() == &curve && &p[i].curve() == &curve);
+    numbers.reveal()[i] = k[i].plain();
+  }
+  const Plain base(g);
+  const auto factors = std::as_const(numbers).reveal();
+  switch (curve.id()) {
+    case CurveId::P256: return p256_multiplication().vanishes(factors, p, base.limbs, q);
+    case CurveId::P384: return p384_multiplication().vanishes(factors, p, base.limbs, q);
+    case CurveId::Toy: break;
+  }
+  return toy_multiplication().vanishes(factors, p, base.limbs, q);
+}
+
 }  // namespace quorate

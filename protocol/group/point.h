@@ -67,5 +67,8 @@ class Point {
 Point mul_add_var(const Scalar& a, const Scalar& b, const Point& p);
 /// sum k_i P_i; variable time, public only. As many scalars as points, at least one.
 Point multi_mul_var(std::span<const Scalar> k, std::span<const Point> p);
+/// True if sum k_i P_i + g G + Q is infinity. Constant-time in k and g, of which only the answer is revealed.
+/// As many scalars as points.
+bool vanishes(std::span<const SecretScalar> k, std::span<const Point> p, const SecretScalar& g, const Point& q);
 
 }  // namespace quorate

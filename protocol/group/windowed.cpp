@@ -1,5 +1,8 @@
 #include "protocol/group/windowed.h"
 
+#include <algorithm>
+#include <cstdlib>
+
 namespace quorate {
 
 template <std::size_t N>
@@ -69,30 +72,45 @@ Point Windowed<N>::finish(Projective<N>& sum) const {
 }
 
 template <std::size_t N>
-Point Windowed<N>::multiply(const Limbs& k, const Point& p) const {
-  const Field<N>& f = law_.field();
-  Projective<N> table[kEntries];
+void Windowed<N>::fill_table(Projective<N>* table, const Point& p) const {
   table[0] = law_.from_point(p);
   for (std::size_t j = 1; j < kEntries; ++j) table[j] = law_.add(table[j - 1], table[0]);
+}
 
+/// The digit's multiple out of a table of fill_table().
+template <std::size_t N>
+Projective<N> Windowed<N>::choose(const Projective<N>* table, const Digit& d) const {
+  const Field<N>& f = law_.field();
+  Projective<N> chosen = law_.infinity();
+  for (std::size_t j = 0; j < kEntries; ++j) {
+    const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
+    chosen.x = f.choose(here, chosen.x, table[j].x);
+    chosen.y = f.choose(here, chosen.y, table[j].y);
+    chosen.z = f.choose(here, chosen.z, table[j].z);
+  }
+  return with_sign(chosen, d);
+}
+
+template <std::size_t N>
+Projective<N> Windowed<N>::sum_of_products(std::span<const Limbs> k, std::span<const Point> p) const {
+  std::vector<Projective<N>> tables(p.size() * kEntries);
+  for (std::size_t i = 0; i < p.size(); ++i) fill_table(&tables[i * kEntries], p[i]);
   Projective<N> sum = law_.infinity();
   for (std::size_t w = windows_; w-- > 0;) {
     if (w + 1 < windows_) sum = law_.double_repeatedly(sum, kWidth);
-    const Digit d = digit(k, w);
-    Projective<N> chosen = law_.infinity();
-    for (std::size_t j = 0; j < kEntries; ++j) {
-      const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
-      chosen.x = f.choose(here, chosen.x, table[j].x);
-      chosen.y = f.choose(here, chosen.y, table[j].y);
-      chosen.z = f.choose(here, chosen.z, table[j].z);
-    }
-    sum = law_.add(sum, with_sign(chosen, d));
+    for (std::size_t i = 0; i < p.size(); ++i) sum = law_.add(sum, choose(&tables[i * kEntries], digit(k[i], w)));
   }
+  return sum;
+}
+
+template <std::size_t N>
+Point Windowed<N>::multiply(const Limbs& k, const Point& p) const {
+  Projective<N> sum = sum_of_products({&k, 1}, {&p, 1});
   return finish(sum);
 }
 
 template <std::size_t N>
-Point Windowed<N>::multiply_base(const Limbs& k) const {
+Projective<N> Windowed<N>::base_product(const Limbs& k) const {
   const Field<N>& f = law_.field();
   Projective<N> sum = law_.infinity();
   for (std::size_t w = 0; w < windows_; ++w) {
@@ -110,7 +128,27 @@ Point Windowed<N>::multiply_base(const Limbs& k) const {
     Projective<N> q{chosen.x, f.choose(infinite, chosen.y, f.one()), f.choose(zero, f.one(), {})};
     sum = law_.add(sum, with_sign(q, d));
   }
+  return sum;
+}
+
+template <std::size_t N>
+Point Windowed<N>::multiply_base(const Limbs& k) const {
+  Projective<N> sum = base_product(k);
   return finish(sum);
+}
+
+template <std::size_t N>
+bool Windowed<N>::vanishes(std::span<const Limbs> k, std::span<const Point> p, const Limbs& g, const Point& q) const {
+  if (k.size() != p.size()) std::abort();
+  Projective<N> sum = law_.add(base_product(g), law_.from_point(q));
+  for (std::size_t i = 0; i < p.size(); i += kTogether) {
+    const std::size_t n = std::min(kTogether, p.size() - i);
+    sum = law_.add(sum, sum_of_products(k.subspan(i, n), p.subspan(i, n)));
+  }
+  std::uint64_t infinite = law_.field().is_zero(sum.z);
+  ct::wipe(&sum, sizeof sum);
+  ct::unpoison(&infinite, sizeof infinite);
+  return infinite != 0;
 }
 
 template class Windowed<1>;
@@ -119,6 +157,16 @@ template class Windowed<6>;
 
 const Windowed<6>& p384_multiplication() {
   static const Windowed<6> instance(Curve::p384());
+  return instance;
+}
+
+const Windowed<4>& p256_multiplication() {
+  static const Windowed<4> instance(Curve::p256());
+  return instance;
+}
+
+const Windowed<1>& toy_multiplication() {
+  static const Windowed<1> instance(Curve::toy());
   return instance;
 }
 

@@ -56,6 +56,8 @@ std::string_view label_text(Label label) {
       return "quorate/1/presign-session";
     case Label::PresignNonceCommit:
       return "quorate/1/presign-nonce-commit";
+    case Label::GammaWeights:
+      return "quorate/1/gamma-weights";
     case Label::PresignEcho1:
       return "quorate/1/presign-echo-1";
     case Label::PresignEcho2:
@@ -74,6 +76,8 @@ std::string_view label_text(Label label) {
       return "quorate/1/zero-share";
     case Label::SignedPartial:
       return "quorate/1/signed-partial";
+    case Label::DisputeStatement:
+      return "quorate/1/dispute-statement";
     case Label::LeaderChoice:
       return "quorate/1/leader-choice";
     case Label::SignRequestDigest:

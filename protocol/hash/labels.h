@@ -32,6 +32,7 @@ enum class Label : unsigned {
   Gadget,
   PresignSession,
   PresignNonceCommit,
+  GammaWeights,
   PresignEcho1,
   PresignEcho2,
   PresignUDigest,
@@ -41,6 +42,7 @@ enum class Label : unsigned {
   PresignRecord,
   ZeroShare,
   SignedPartial,
+  DisputeStatement,
   LeaderChoice,
   SignRequestDigest,
   Count

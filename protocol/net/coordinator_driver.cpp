@@ -53,6 +53,18 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       }
       targets_[target.id] = std::move(target);
     }
+    std::set<PartyId> signers;
+    Identities pinned;
+    for (const auto& [id, target] : targets_) {
+      signers.insert(id);
+      if (const auto key = link_->pinned ? link_->pinned(id) : std::nullopt) pinned[id] = *key;
+    }
+    BlameDriver::Hooks hooks;
+    hooks.request = [this](wire::Envelope envelope, std::chrono::nanoseconds timeout, OnReply on_reply, OnEnd on_end) {
+      request(std::move(envelope), timeout, std::move(on_reply), std::move(on_end));
+    };
+    hooks.quarantine = [this](const std::set<PartyId>& cheats) { quarantine(cheats); };
+    blame_ = std::make_shared<BlameDriver>(io, std::move(signers), std::move(pinned), rng, std::move(hooks));
   }
 
   void start() {
@@ -78,10 +90,11 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   void stop() {
     running_ = false;
+    blame_->stop();
     timer_.cancel();
     for (auto& [id, dialer] : dialers_) dialer->stop();
     const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
-    for (auto& [handle, done] : std::exchange(waiting_, {})) done(fail(gone));
+    for (auto& [handle, waiting] : std::exchange(waiting_, {})) waiting.done(fail(gone));
     while (!raw_.empty()) end_raw(raw_.begin()->first, fail(gone));
     on_suspicion_ = nullptr;
     on_change_ = nullptr;
@@ -90,14 +103,20 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   void add_key(const coordinator::KeyInfo& key) {
     curves_[key.id] = key.curve;
     core_.add_key(key);
+    blame_->add_key(key);
     settle();
   }
 
-  RequestHandle sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, Bytes content,
-                     std::chrono::nanoseconds deadline, Done done) {
+  void quarantine(const std::set<PartyId>& signers) {
+    core_.quarantine(monotonic_now(), signers);
+    settle();
+  }
+
+  RequestHandle sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done, OnAssigned assigned) {
     const Time now = monotonic_now();
-    const auto handle = core_.submit(now, {key, context, digest, std::move(content), now + deadline});
-    waiting_.emplace(handle, std::move(done));
+    job.deadline = now + within;
+    const auto handle = core_.submit(now, std::move(job));
+    waiting_.emplace(handle, Waiting{std::move(done), std::move(assigned)});
     // A request that is refused at once has its Finish among the actions already; the promise is that
     // nobody is called within this call.
     settle_later();
@@ -147,6 +166,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   OnSuspicion on_suspicion_;
   OnChange on_change_;
+  std::shared_ptr<BlameDriver> blame_;
 
  private:
   /// A request that the core knows nothing of.
@@ -157,6 +177,11 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     OnReply on_reply;
     OnEnd on_end;
     boost::asio::steady_timer timer;
+  };
+
+  struct Waiting {
+    Done done;
+    OnAssigned assigned;
   };
 
   static coordinator::CoordinatorConfig with_signers(const DriverSettings& settings) {
@@ -231,10 +256,16 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
         return give(wire::decode<wire::SignReply>(envelope.payload, *curve),
                     &coordinator::Coordinator::on_sign_reply);
       }
-      case wire::MessageType::LeaseReply:
-        return give(wire::decode<wire::LeaseReply>(envelope.payload), &coordinator::Coordinator::on_lease);
-      case wire::MessageType::StatusReply:
-        return give(wire::decode<wire::StatusReply>(envelope.payload), &coordinator::Coordinator::on_status);
+      case wire::MessageType::LeaseReply: {
+        auto lease = wire::decode<wire::LeaseReply>(envelope.payload);
+        if (lease) blame_->heard_version(from, lease->quarantine);
+        return give(std::move(lease), &coordinator::Coordinator::on_lease);
+      }
+      case wire::MessageType::StatusReply: {
+        auto status = wire::decode<wire::StatusReply>(envelope.payload);
+        if (status) blame_->heard(from, *status);
+        return give(std::move(status), &coordinator::Coordinator::on_status);
+      }
       case wire::MessageType::Refusal:
         return give(wire::decode<wire::Refusal>(envelope.payload), &coordinator::Coordinator::on_refusal);
       default:
@@ -267,6 +298,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
         for (auto& action : actions) {
           std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
                                 [&](coordinator::Finish& finish) { conclude(finish); },
+                                [&](coordinator::Assigned& assigned) { tell(assigned); },
                                 [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
                      action);
         }
@@ -326,13 +358,21 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   void conclude(coordinator::Finish& finish) {
     auto node = waiting_.extract(finish.request);
-    if (node) node.mapped()(std::move(finish.outcome));
+    if (node) node.mapped().done(std::move(finish.outcome));
+  }
+
+  void tell(const coordinator::Assigned& assigned) {
+    const auto it = waiting_.find(assigned.request);
+    if (it == waiting_.end() || !it->second.assigned) return;
+    const auto handler = it->second.assigned;  // it may cancel the request
+    handler(assigned.assignment);
   }
 
   void suspect(const coordinator::Suspicion& suspicion) {
     write_log(link_->log, kLogWarning,
               "presignature " + suspicion.presignature.str() + " of signers " + to_string(suspicion.quorum) +
                   " did not make a signature: " + std::string(coordinator::name(suspicion.failure)));
+    blame_->investigate(suspicion);
     if (const auto handler = on_suspicion_) handler(suspicion);
   }
 
@@ -358,7 +398,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   boost::asio::steady_timer timer_;
   std::map<PartyId, DriverTarget> targets_;
   std::map<PartyId, std::unique_ptr<Dialer>> dialers_;
-  std::unordered_map<RequestHandle, Done> waiting_;
+  std::unordered_map<RequestHandle, Waiting> waiting_;
   std::map<RawKey, Raw> raw_;
   std::map<KeyId, const Curve*> curves_;
   std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
@@ -375,9 +415,12 @@ void CoordinatorDriver::stop() { impl_->stop(); }
 void CoordinatorDriver::on_suspicion(OnSuspicion handler) { impl_->on_suspicion_ = std::move(handler); }
 void CoordinatorDriver::on_change(OnChange handler) { impl_->on_change_ = std::move(handler); }
 void CoordinatorDriver::add_key(const coordinator::KeyInfo& key) { impl_->add_key(key); }
-RequestHandle CoordinatorDriver::sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest,
-                                      Bytes content, std::chrono::nanoseconds deadline, Done done) {
-  return impl_->sign(key, context, digest, std::move(content), deadline, std::move(done));
+void CoordinatorDriver::on_blame(OnBlame handler) { impl_->blame_->on_blame(std::move(handler)); }
+const BlameDriver::Counters& CoordinatorDriver::blame_counters() const { return impl_->blame_->counters(); }
+const std::set<PartyId>& CoordinatorDriver::quarantined() const { return impl_->blame_->quarantined(); }
+RequestHandle CoordinatorDriver::sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done,
+                                      OnAssigned assigned) {
+  return impl_->sign(std::move(job), within, std::move(done), std::move(assigned));
 }
 void CoordinatorDriver::cancel(RequestHandle request) { impl_->cancel(request); }
 coordinator::Readiness CoordinatorDriver::readiness(const KeyId& key) const {

@@ -3,10 +3,12 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "protocol/coordinator/coordinator.h"
+#include "protocol/net/blame_driver.h"
 #include "protocol/net/link.h"
 
 namespace boost::asio {
@@ -34,6 +36,7 @@ struct DriverSettings {
 class CoordinatorDriver {
  public:
   using Done = std::function<void(Result<coordinator::SignResult, SignError>)>;
+  using OnAssigned = std::function<void(const coordinator::Assignment&)>;
   using OnSuspicion = std::function<void(const coordinator::Suspicion&)>;
   /// Something happened that may have changed what readiness() says.
   using OnChange = std::function<void()>;
@@ -54,10 +57,15 @@ class CoordinatorDriver {
   void on_suspicion(OnSuspicion handler);
   void on_change(OnChange handler);
   void add_key(const coordinator::KeyInfo& key);
+  /// Cheats are found out, kept out and reported by the driver itself (blame_driver.h); this tells the owner.
+  void on_blame(OnBlame handler);
+  [[nodiscard]] const BlameDriver::Counters& blame_counters() const;
+  [[nodiscard]] const std::set<PartyId>& quarantined() const;
 
-  /// `done` is called exactly once, never within this call.
-  coordinator::RequestHandle sign(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, Bytes content,
-                                  std::chrono::nanoseconds deadline, Done done);
+  /// The job's deadline is set to `within` from now. `done` is called exactly once, `assigned` before every
+  /// fan-out, neither within this call.
+  coordinator::RequestHandle sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done,
+                                  OnAssigned assigned = {});
   /// `done` is not called then.
   void cancel(coordinator::RequestHandle request);
   [[nodiscard]] coordinator::Readiness readiness(const KeyId& key) const;

@@ -89,7 +89,7 @@ Result<std::uint8_t, std::string> check_hello(const LinkSettings& settings, cons
 }
 
 bool between_signers(wire::MessageType type) {
-  return type >= wire::MessageType::SetupOpen && type <= wire::MessageType::PresignAbort;
+  return type >= wire::MessageType::SetupOpen && type <= wire::MessageType::DisputeNotice;
 }
 
 }  // namespace quorate::net

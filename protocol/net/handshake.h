@@ -21,7 +21,8 @@ Result<std::uint8_t, std::string> check_hello(const LinkSettings& settings, cons
                                               const std::array<std::uint8_t, 32>& exporter,
                                               TlsChannel::Side our_side);
 
-/// Types that only signers may send, and only to signers: everything up to presigning.
+/// Types that only signers may send, and only to signers: everything up to presigning, and what they
+/// tell each other of disputes. Evidence (QuarantineNotice) goes to signers only, from anybody.
 bool between_signers(wire::MessageType type);
 
 }  // namespace quorate::net

@@ -191,6 +191,10 @@ bool TcpLink::on_header() {
     fail_with("a second hello");
     return false;
   }
+  if (type == wire::MessageType::QuarantineNotice && settings_->tls.self().role != wire::Role::Signer) {
+    fail_with("QuarantineNotice from " + peer_.str() + ", which only signers take");
+    return false;
+  }
   if (between_signers(type) &&
       (peer_.role != wire::Role::Signer || settings_->tls.self().role != wire::Role::Signer)) {
     fail_with(std::string(wire::name(type)) + " from " + peer_.str() + ", which is not between signers");

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <variant>
 
 #include "protocol/net/coordinator_driver.h"
 #include "protocol/net/endpoint.h"
@@ -17,6 +18,7 @@
 #include "protocol/net/io_thread.h"
 #include "protocol/net/roomy_stack.h"
 #include "protocol/net/system_rng.h"
+#include "protocol/net/tier_client.h"
 #include "protocol/wire/online_codec.h"
 
 namespace quorate::net {
@@ -29,8 +31,13 @@ constexpr std::chrono::milliseconds kResolveLimit{1000};
 /// How long a caller waits beyond its deadline for the I/O side to say so itself.
 constexpr std::chrono::milliseconds kGrace{50};
 constexpr std::chrono::milliseconds kPublishInterval{2};
+constexpr std::chrono::milliseconds kProbeInterval{500};
 
 SignError deadline_exceeded() { return {SignErrorCode::DeadlineExceeded, "no signature in time"}; }
+SignError only_direct() {
+  return {SignErrorCode::PolicyDenied,
+          "this front end talks to coordinators, not to signers; use a provider.json with \"signers\" for this"};
+}
 SignError shut_down() { return {SignErrorCode::QuorumInsufficient, "the client is shutting down"}; }
 
 /// Calls back exactly once: with the outcome, or when it is dropped unanswered.
@@ -68,9 +75,15 @@ KeyReadiness translate(const coordinator::Readiness& readiness) {
     case coordinator::Readiness::State::Ready: out.state = Readiness::Ready; break;
     case coordinator::Readiness::State::NotReady: out.state = Readiness::NotReady; break;
   }
+  out.can_sign = readiness.can_sign;
   out.reason = readiness.reason;
+  out.detail = readiness.detail;
   out.signers_up = readiness.signers_up;
   return out;
+}
+
+bool same_in_substance(const KeyReadiness& a, const KeyReadiness& b) {
+  return a.state == b.state && a.can_sign == b.can_sign && a.reason == b.reason && a.signers_up == b.signers_up;
 }
 
 /// Keys ever added, newest first. Only ever grows, so that a forked child can read it whatever its parent's
@@ -84,28 +97,48 @@ struct KeyNode {
 /// object that it inherited alone, as its locks may be held and its memory in any state, and makes its own.
 class Engine {
  public:
-  Engine(const SignClientConfig& config, DriverSettings settings)
-      : pid_(getpid()), runner_(config.log), driver_(runner_.io(), with_instance(std::move(settings), rng_), rng_),
-        publish_timer_(runner_.io()) {}
+  /// Of its backends there is one: the coordinator in this process, or the client of a tier of them.
+  using Settings = std::variant<DriverSettings, TierSettings>;
+  Engine(const SignClientConfig& config, const Settings& settings)
+      : pid_(getpid()), runner_(config.log), publish_timer_(runner_.io()) {
+    if (const auto* direct = std::get_if<DriverSettings>(&settings)) {
+      driver_ = std::make_unique<CoordinatorDriver>(runner_.io(), with_instance(*direct, rng_), rng_);
+      driver_->on_blame(config.on_blame);
+    } else {
+      tier_ = std::make_unique<TierClient>(runner_.io(), with_instance(std::get<TierSettings>(settings), rng_), rng_);
+    }
+  }
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
   ~Engine() {
     runner_.stop();
-    driver_.stop();
+    if (driver_) driver_->stop();
+    if (tier_) tier_->stop();
   }
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] IoRunner& runner() { return runner_; }
+  /// I/O side only; direct mode only.
+  [[nodiscard]] CoordinatorDriver& driver() { return *driver_; }
   /// I/O side only.
-  [[nodiscard]] CoordinatorDriver& driver() { return driver_; }
+  void sign(coordinator::SigningJob job, std::chrono::nanoseconds within, CoordinatorDriver::Done done) {
+    if (driver_) {
+      (void)driver_->sign(std::move(job), within, std::move(done));
+    } else {
+      tier_->sign(std::move(job), within, std::move(done));
+    }
+  }
   [[nodiscard]] Rng& rng() { return rng_; }
 
   void start(const std::atomic<KeyNode*>& keys) {
     std::call_once(started_, [&] {
       runner_.post([this, &keys] {
-        driver_.on_change([this] { changed(); });
-        for (const KeyNode* node = keys.load(); node != nullptr; node = node->next) add_key(node->key);
-        driver_.start();
+        const auto begin = [&](auto& backend) {
+          backend.on_change([this] { changed(); });
+          for (const KeyNode* node = keys.load(); node != nullptr; node = node->next) add_key(node->key);
+          backend.start();
+        };
+        driver_ ? begin(*driver_) : begin(*tier_);
       });
       runner_.start();
     });
@@ -113,18 +146,39 @@ class Engine {
 
   void add_key(const coordinator::KeyInfo& key) {
     keys_.push_back(key.id);
-    driver_.add_key(key);
+    driver_ ? driver_->add_key(key) : tier_->add_key(key);
   }
 
   [[nodiscard]] KeyReadiness readiness(const KeyId& key) {
     runner_.poll([this] { publish(); });
     const std::lock_guard lock(published_mutex_);
     const auto found = published_.find(key);
-    return found != published_.end() ? found->second : KeyReadiness{};
+    if (found != published_.end()) return found->second;
+    KeyReadiness unheard_of;
+    unheard_of.version = first_version();
+    return unheard_of;
+  }
+
+  void probe() {
+    if (!runner_.is_inline()) return;
+    const auto now = Clock::now().time_since_epoch().count();
+    auto due = next_probe_.load();
+    const auto next = now + Clock::duration(kProbeInterval).count();
+    if (now >= due && next_probe_.compare_exchange_strong(due, next)) {
+      // Coordinators are dialled anew by timers of their own, after half a second at most.
+      runner_.post_before_wait([this] {
+        if (driver_) driver_->retry_links();
+      });
+    }
+    runner_.poll([this] { publish(); });
   }
 
  private:
-  static DriverSettings with_instance(DriverSettings settings, Rng& rng) {
+  /// Of no other process.
+  [[nodiscard]] std::uint64_t first_version() const { return (static_cast<std::uint64_t>(pid_) << 32) + 1; }
+
+  template <class BackendSettings>
+  static BackendSettings with_instance(BackendSettings settings, Rng& rng) {
     auto link = std::make_shared<LinkSettings>(*settings.link);
     link->instance = rng.make_id<Digest>();
     settings.link = std::move(link);
@@ -145,8 +199,13 @@ class Engine {
     publish_timer_.cancel();
     last_publish_ = Clock::now();
     std::map<KeyId, KeyReadiness> fresh;
-    for (const KeyId& key : keys_) fresh[key] = translate(driver_.readiness(key));
+    for (const KeyId& key : keys_) fresh[key] = translate(driver_ ? driver_->readiness(key) : tier_->readiness(key));
     const std::lock_guard lock(published_mutex_);
+    for (auto& [key, readiness] : fresh) {
+      const auto before = published_.find(key);
+      readiness.version = before == published_.end() ? first_version() + 1 : before->second.version;
+      if (before != published_.end() && !same_in_substance(before->second, readiness)) ++readiness.version;
+    }
     published_ = std::move(fresh);
   }
 
@@ -154,11 +213,13 @@ class Engine {
   std::once_flag started_;
   IoRunner runner_;
   SystemRng rng_;
-  CoordinatorDriver driver_;
+  std::unique_ptr<CoordinatorDriver> driver_;
+  std::unique_ptr<TierClient> tier_;
   std::vector<KeyId> keys_;  ///< I/O side
   boost::asio::steady_timer publish_timer_;
   bool publish_waits_ = false;
   Clock::time_point last_publish_{};
+  std::atomic<Clock::rep> next_probe_{0};
 
   std::mutex published_mutex_;
   std::map<KeyId, KeyReadiness> published_;
@@ -187,6 +248,16 @@ class SignClient::Impl {
     link->tls = config_.tls;
     link->cluster = config_.cluster;
     link->log = config_.log;
+    if (config_.mode == SignMode::Tier) {
+      settings_ = tier_settings(std::move(link));
+    } else {
+      settings_ = direct_settings(std::move(link));
+    }
+  }
+
+  /// Links to the signers, whose identities are pinned.
+  DriverSettings direct_settings(std::shared_ptr<LinkSettings> link) const {
+    DriverSettings settings;
     std::map<PartyId, IdentityPublicKey> pins;
     for (const auto& signer : config_.signers) {
       if (signer.identity) pins[signer.id] = *signer.identity;
@@ -194,14 +265,28 @@ class SignClient::Impl {
       if (target.hosts.empty()) {
         write_log(config_.log, kLogWarning, "signer " + std::to_string(signer.id) + ": " + signer.host + " does not resolve");
       }
-      settings_.signers.push_back(std::move(target));
+      settings.signers.push_back(std::move(target));
     }
     link->pinned = [pins](PartyId id) -> std::optional<IdentityPublicKey> {
       const auto found = pins.find(id);
       return found != pins.end() ? std::optional(found->second) : std::nullopt;
     };
-    settings_.link = std::move(link);
-    settings_.core.max_in_flight = config_.max_in_flight;
+    settings.link = std::move(link);
+    settings.core.max_in_flight = config_.max_in_flight;
+    settings.core.back_off = config_.back_off;
+    return settings;
+  }
+
+  TierSettings tier_settings(std::shared_ptr<LinkSettings> link) const {
+    TierSettings settings;
+    for (const auto& each : config_.coordinators) {
+      settings.coordinators.push_back({each.name, resolve_host(each.host, kResolveLimit), each.port});
+      if (settings.coordinators.back().hosts.empty())
+        write_log(config_.log, kLogWarning, "coordinator " + each.name + ": " + each.host + " does not resolve");
+    }
+    settings.link = std::move(link);
+    settings.core.max_in_flight = config_.max_in_flight;
+    return settings;
   }
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
@@ -261,7 +346,8 @@ class SignClient::Impl {
     auto promise = std::make_shared<Promise>(std::move(done));
     auto work = [&engine, key, context, digest, content = Bytes(content.begin(), content.end()), until,
                  promise = std::move(promise)]() mutable {
-      (void)engine.driver().sign(key, context, digest, std::move(content), until - Clock::now(),
+      engine.sign({.key = key, .context = context, .digest = digest, .content = std::move(content)},
+                                 until - Clock::now(),
                                  [promise = std::move(promise)](Result<coordinator::SignResult, SignError> result) {
                                    promise->keep(translate(std::move(result)));
                                  });
@@ -289,7 +375,7 @@ class SignClient::Impl {
     }
   }
 
-  DriverSettings settings_;
+  Engine::Settings settings_;
   std::shared_ptr<void> spare_;
   std::atomic<KeyNode*> keys_{nullptr};
   std::atomic<Engine*> engine_{nullptr};
@@ -333,6 +419,10 @@ void SignClient::warm_up() {
   with_roomy_stack([this] { impl_->engine().runner().poll([] {}); });
 }
 
+void SignClient::probe() {
+  with_roomy_stack([this] { impl_->engine().probe(); });
+}
+
 KeyReadiness SignClient::readiness(const KeyId& key) {
   KeyReadiness known;
   with_roomy_stack([&] {
@@ -345,6 +435,7 @@ bool SignClient::inline_io() const { return impl_->engine().runner().is_inline()
 
 Result<std::vector<wire::StatusReply>, SignError> SignClient::status(std::chrono::milliseconds timeout) {
   const auto impl = impl_;
+  if (impl->config_.mode == SignMode::Tier) return fail(only_direct());
   Engine& engine = impl->engine();
   auto call = std::make_shared<StatusCall>();
   call->open = impl->config_.signers.size();
@@ -392,6 +483,7 @@ Result<void, SignError> SignClient::request(PartyId signer, wire::MessageType ty
 Result<void, SignError> SignClient::request(PartyId signer, wire::MessageType type, const SessionId& sid, Bytes payload,
                                             OnReply on_reply, std::chrono::milliseconds timeout) {
   const auto impl = impl_;
+  if (impl->config_.mode == SignMode::Tier) return fail(only_direct());
   Engine& engine = impl->engine();
   const auto until = Clock::now() + timeout + kGrace;
   auto talk = std::make_shared<Conversation>();

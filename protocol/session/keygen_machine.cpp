@@ -34,10 +34,12 @@ Result<Inbox<Msg>, Abort> decode_all(const std::map<PartyId, Bytes>& payloads, c
 
 }  // namespace
 
-KeygenMachine::KeygenMachine(KeygenTerms terms, PartyId me, const IdentityKey& identity)
+KeygenMachine::KeygenMachine(KeygenTerms terms, PartyId me, const IdentityKey& identity,
+                             std::shared_ptr<const KeyShare> old)
     : terms_(std::move(terms)),
       me_(me),
       identity_(identity),
+      old_(std::move(old)),
       inbox_(session_of(terms_.ceremony), me, others_of(terms_, me),
              {MessageType::KeygenRound1, MessageType::KeygenRound2, MessageType::KeygenRound3,
               MessageType::KeygenRound4, MessageType::KeygenRound5}) {}
@@ -50,7 +52,7 @@ const KeyShare* KeygenMachine::prepared() const {
 
 Step KeygenMachine::start(Rng& rng) {
   Step step;
-  auto first = KeygenRound1::start(terms_, me_, identity_, rng);
+  auto first = KeygenRound1::start(terms_, me_, identity_, rng, old_.get());
   if (!first) {
     step.abort = std::move(first).error().abort;
     return step;
@@ -97,6 +99,7 @@ Step KeygenMachine::advance(std::map<PartyId, Bytes> payloads, Rng& rng) {
     run(*first, 1, std::type_identity<KeygenMsg1>{});
   } else if (auto* second = std::get_if<KeygenRound2>(&round)) {
     run(*second, 2, std::type_identity<KeygenMsg2>{});
+    old_.reset();
   } else if (auto* third = std::get_if<KeygenRound3>(&round)) {
     run(*third, 3, std::type_identity<KeygenMsg3>{});
   } else if (auto* fourth = std::get_if<KeygenRound4>(&round)) {

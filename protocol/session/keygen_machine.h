@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <set>
 #include <variant>
 
@@ -8,13 +9,14 @@
 
 namespace quorate::session {
 
-/// One member's run of a key generation (SPEC section 1). The sid of its messages is the ceremony id.
+/// One member's run of a key generation or of a refresh (SPEC section 1). The sid of its messages is the ceremony id.
 /// When a step says `persist`, prepared() must be on disk before the step's messages are sent: no crash
 /// of one machine may lose a key that others hold to be active.
 class KeygenMachine final : public Machine {
  public:
-  /// identity outlives the machine.
-  KeygenMachine(KeygenTerms terms, PartyId me, const IdentityKey& identity);
+  /// identity outlives the machine. old: this member's share of the epoch that the terms refresh, if they do.
+  KeygenMachine(KeygenTerms terms, PartyId me, const IdentityKey& identity,
+                std::shared_ptr<const KeyShare> old = nullptr);
 
   Step start(Rng& rng) override;
   Step on_message(const wire::Envelope& envelope, Rng& rng) override;
@@ -37,6 +39,7 @@ class KeygenMachine final : public Machine {
   KeygenTerms terms_;
   PartyId me_;
   const IdentityKey& identity_;
+  std::shared_ptr<const KeyShare> old_;       ///< until round 3, when it has gone into the new share
   RoundInbox inbox_;
   std::variant<std::monostate, KeygenRound1, KeygenRound2, KeygenRound3, KeygenRound4, KeygenRound5> round_;
   /// After an echo mismatch: what I saw, and who has shown me theirs.

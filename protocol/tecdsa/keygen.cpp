@@ -67,7 +67,14 @@ Failure<KeygenAbort> accuse(const KeygenRun& run, Fault fault, PartyId culprit, 
 
 template <class Msg>
 std::optional<Msg> decode(const KeygenRun& run, const KeygenStatement& statement) {
-  return decode_body<Msg>(*run.terms.curve, run.terms.threshold, statement.body);
+  return decode_body<Msg>(*run.terms.curve, run.terms.coefficients(), statement.body);
+}
+
+/// SPEC 1.6: a refresh takes my share of just the epoch that everybody signs for, anything else takes none.
+bool fits(const KeygenTerms& terms, PartyId me, const KeyShare* old) {
+  if (!terms.old || old == nullptr) return !terms.old && old == nullptr;
+  return old->me == me && old->info.epoch == terms.old->id &&
+         Point::mul_base(old->x_i) == terms.old->share_points.at(me);
 }
 
 void append_round(Statements& out, const KeygenRun& run, std::uint8_t round) {
@@ -78,19 +85,23 @@ void append_round(Statements& out, const KeygenRun& run, std::uint8_t round) {
 
 Result<Sent<KeygenRound1, KeygenMsg1>, KeygenAbort> KeygenRound1::start(KeygenTerms terms, PartyId me,
                                                                         const IdentityKey& identity,
-                                                                        Rng& rng) {
+                                                                        Rng& rng, const KeyShare* old) {
   if (auto why = flaw(terms)) return fail(Abort{Fault::BadParameters, Blame::nobody(), *why});
   const auto* own = terms.member(me);
   if (!own || own->identity != identity.public_key())
     return fail(Abort{Fault::BadParameters, Blame::nobody(), "not a member under this identity key"});
+  if (!fits(terms, me, old)) return fail(Abort{Fault::BadParameters, Blame::nobody(), "not my share of the old epoch"});
 
   KeygenRound1 round;
   round.run_.terms = std::move(terms);
   round.run_.me = me;
+  round.run_.old = old;
   const auto& agreed = round.run_.terms;
   do {  // a coefficient of 0 happens on the toy curve only
-    round.polynomial_ = Polynomial::random(*agreed.curve, agreed.threshold, rng);
+    round.polynomial_ = old != nullptr ? Polynomial::with_constant(SecretScalar(*agreed.curve), agreed.threshold, rng)
+                                       : Polynomial::random(*agreed.curve, agreed.threshold, rng);
     round.coefficients_ = round.polynomial_->commit();
+    if (old != nullptr) round.coefficients_.erase(round.coefficients_.begin());  // infinity: everybody knows F_i0
   } while (std::any_of(round.coefficients_.begin(), round.coefficients_.end(),
                        [](auto& p) { return p.is_infinity(); }));
   rng.fill(round.opening_);
@@ -122,10 +133,12 @@ Result<Sent<KeygenRound2, KeygenMsg2>, KeygenAbort> KeygenRound1::next(const Inb
   const auto echo = keygen_echo(run_.terms, run_.sid, 1, run_.seen[0]);
   KeygenMsg2 message{
       .echo = echo, .coefficients = std::move(coefficients_), .opening = opening_, .proofs = {}};
-  for (std::size_t k = 0; k < run_.terms.threshold; ++k)
+  for (std::size_t i = 0; i < message.coefficients.size(); ++i) {
+    const auto k = run_.terms.first_coefficient() + i;
     message.proofs.push_back(prove_knowledge(kCoefficientProof,
                                              coefficient_binding(run_.terms, run_.sid, run_.me, k),
-                                             polynomial_->coefficient(k), message.coefficients[k], rng));
+                                             polynomial_->coefficient(k), message.coefficients[i], rng));
+  }
   run_.seen[1].emplace(run_.me, sign(run_, 2, kNobody, message, identity));
   auto out = to_all(run_, message);
 
@@ -171,7 +184,9 @@ Result<Sent<KeygenRound3, KeygenMsg3>, KeygenAbort> KeygenRound2::next(const Inb
     polynomial_.evaluate(member.id).encode(message.share);
     sign(run_, 3, member.id, message, identity);
   }
-  KeygenRound3 round(std::move(run_), std::move(info).value(), polynomial_.evaluate(run_.me));
+  auto own = polynomial_.evaluate(run_.me);
+  if (const auto* old = std::exchange(run_.old, nullptr)) own = own + old->x_i;
+  KeygenRound3 round(std::move(run_), std::move(info).value(), std::move(own));
   round.openings_ = std::move(openings);
   round.echo_ = echo;
   return Sent<KeygenRound3, KeygenMsg3>{std::move(round), std::move(out)};
@@ -189,7 +204,7 @@ Result<Sent<KeygenRound4, KeygenMsg4>, KeygenAbort> KeygenRound3::next(const Inb
     if (!message) return accuse(run_, Fault::Malformed, id, {statement});
     const auto share = SecretScalar::decode(*run_.terms.curve, message->share);
     if (!share) return accuse(run_, Fault::Malformed, id, {statement});
-    if (auto fault = check_share(openings_.at(id), run_.me, *share))
+    if (auto fault = check_share(run_.terms, openings_.at(id), run_.me, *share))
       return accuse(run_, *fault, id, {run_.seen[1].at(id), statement});
     x_i = x_i + *share;
   }

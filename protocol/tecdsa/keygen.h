@@ -29,6 +29,7 @@ struct KeygenRun {
 
   KeygenTerms terms;
   PartyId me = kNobody;
+  const KeyShare* old = nullptr;  ///< of a refresh, until its share is part of the new one
   SessionId sid;
   /// By round - 1 and sender: the messages accepted, with the own broadcasts.
   std::array<std::map<PartyId, KeygenStatement>, 4> seen;
@@ -39,7 +40,8 @@ class KeygenRound3;
 class KeygenRound4;
 class KeygenRound5;
 
-/// SPEC section 1: trustless key generation by N members, any T of whom sign. Each member runs start(), then
+/// SPEC section 1: trustless key generation by N members, any T of whom sign, and in the same rounds the refresh
+/// of such a key's shares (SPEC 1.6). Each member runs start(), then
 /// each round's next() with one message of every other member; a failed step leaves nothing to go on with.
 /// The identity key is this member's own, the same in every step.
 ///
@@ -47,12 +49,15 @@ class KeygenRound5;
 /// a signature that is not the sender's under these very terms is BadSignature; neither blames anyone.
 class KeygenRound1 {
  public:
-  /// SPEC 1.1: samples f_i and commits to it.
+  /// SPEC 1.1, 1.6: samples f_i and commits to it. In a refresh f_i(0) is 0.
+  /// in    old: this member's share of the epoch in the terms, which outlives rounds 1 and 2; null for a new key
   /// out   KeygenMsg1 to all
-  /// fails BadParameters: flawed terms, me not a member, or not with this identity key
-  /// time  constant in f_i
+  /// fails BadParameters: flawed terms, me not a member, or not with this identity key; old is missing, not
+  ///       wanted, or not my share of that epoch
+  /// time  constant in f_i and x_i
   static Result<Sent<KeygenRound1, KeygenMsg1>, KeygenAbort> start(KeygenTerms terms, PartyId me,
-                                                                   const IdentityKey& identity, Rng& rng);
+                                                                   const IdentityKey& identity, Rng& rng,
+                                                                   const KeyShare* old = nullptr);
 
   /// SPEC 1.1, 1.2: fixes sid, opens the commitment and proves knowledge of every coefficient.
   /// in    KeygenMsg1 of all others
@@ -66,7 +71,7 @@ class KeygenRound1 {
   KeygenRound1() = default;
   KeygenRun run_;
   std::optional<Polynomial> polynomial_;
-  std::vector<Point> coefficients_;         ///< F_i0 .. F_i(T-1)
+  std::vector<Point> coefficients_;         ///< F_i0 .. F_i(T-1); from F_i1 on in a refresh
   std::array<std::uint8_t, 32> opening_{};  ///< rand_i
 };
 
@@ -75,8 +80,8 @@ class KeygenRound2 {
   /// SPEC 1.2, 1.3: compares the echoes of round 1, then judges the openings, then deals the shares.
   /// in    KeygenMsg2 of all others
   /// out   KeygenMsg3, another one to each member
-  /// fails EchoMismatch: nobody, and nothing else is judged. Malformed (a list is not of length T, a value
-  ///       does not decode), CommitmentMismatch, Infinity (an F_jk), BadProof: blame j, with evidence.
+  /// fails EchoMismatch: nobody, and nothing else is judged. Malformed (a list is not of length T, or T-1 in a
+  ///       refresh, a value does not decode), CommitmentMismatch, Infinity (an F_jk), BadProof: blame j, with evidence.
   ///       Infinity (X): nobody
   /// time  constant in f_i
   Result<Sent<KeygenRound3, KeygenMsg3>, KeygenAbort> next(const Inbox<KeygenMsg2>& inbox,
@@ -111,7 +116,7 @@ class KeygenRound3 {
       : run_(std::move(run)), info_(std::move(info)), own_(std::move(own)) {}
   KeygenRun run_;
   PublicKeyInfo info_;
-  SecretScalar own_;  ///< f_i(i)
+  SecretScalar own_;  ///< f_i(i); in a refresh with the old x_i
   std::map<PartyId, KeygenMsg2> openings_;
   Digest echo_;
 };

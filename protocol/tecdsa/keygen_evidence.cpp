@@ -39,7 +39,7 @@ class Case {
   }
   template <class Msg>
   [[nodiscard]] std::optional<Msg> decode(const KeygenStatement& statement) const {
-    return decode_body<Msg>(*terms_.curve, terms_.threshold, statement.body);
+    return decode_body<Msg>(*terms_.curve, terms_.coefficients(), statement.body);
   }
   /// N statements of one round from `at`, one of each member in their order.
   [[nodiscard]] std::optional<std::map<PartyId, KeygenStatement>> broadcast(std::size_t at,
@@ -96,7 +96,7 @@ class Case {
     const auto dealt = decode<KeygenMsg3>(all_[1]);
     if (!opened || !dealt) return false;
     const auto share = SecretScalar::decode(*terms_.curve, dealt->share);
-    return share && check_share(*opened, all_[1].receiver, *share) == Fault::BadShare;
+    return share && check_share(terms_, *opened, all_[1].receiver, *share) == Fault::BadShare;
   }
 
   [[nodiscard]] bool bad_coefficient_proof() const {

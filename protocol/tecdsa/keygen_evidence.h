@@ -20,7 +20,8 @@ namespace quorate {
 /// | KeyMismatch,       | everybody's of rounds 1 and 2, the culprit's of rounds 3 (to any receiver) |
 /// | BadProof           | and 4 |
 ///
-/// The shares it may show belong to a ceremony that never made a key.
+/// The shares it may show belong to a ceremony that never made a key or an epoch. In a refresh the terms say
+/// what the old X_j were: the culprit has signed the id of that epoch, which is a hash over them.
 struct KeygenEvidence {
   KeygenTerms terms;
   Fault fault = Fault::Malformed;
@@ -31,7 +32,7 @@ inline constexpr std::size_t kMaxEvidenceStatements = 2 * kMaxParties + 2;
 
 /// Whether the evidence proves what it says against a member of this group. For hostile input: public data
 /// only, bounded work. members are the verifier's own, from the signed group description; terms with other
-/// members are refused.
+/// members are refused, and so are those of a refresh whose old epoch does not fit together.
 bool verify_evidence(const KeygenEvidence& evidence, const std::vector<Member>& members);
 
 /// SPEC 1.2: after an echo mismatch, what a member signed for my eyes against what it signed for another's.

@@ -108,15 +108,15 @@ std::optional<KeygenMsg1> decode_body(const Curve& curve, std::size_t, ByteView 
 }
 
 template <>
-std::optional<KeygenMsg2> decode_body(const Curve& curve, std::size_t threshold, ByteView body) {
+std::optional<KeygenMsg2> decode_body(const Curve& curve, std::size_t coefficients, ByteView body) {
   BodyReader in(curve, body);
   KeygenMsg2 message;
   in.raw(message.echo);
   in.raw(message.opening);
-  in.need(in.number() == threshold);
-  for (std::size_t k = 0; in.ok() && k < threshold; ++k) message.coefficients.push_back(in.point());
-  in.need(in.number() == threshold);
-  for (std::size_t k = 0; in.ok() && k < threshold; ++k) message.proofs.push_back(in.proof());
+  in.need(in.number() == coefficients);
+  for (std::size_t k = 0; in.ok() && k < coefficients; ++k) message.coefficients.push_back(in.point());
+  in.need(in.number() == coefficients);
+  for (std::size_t k = 0; in.ok() && k < coefficients; ++k) message.proofs.push_back(in.proof());
   if (!in.done()) return std::nullopt;
   return message;
 }

@@ -15,7 +15,7 @@ struct KeygenMsg1 {
 };
 struct KeygenMsg2 {
   Digest echo;                             ///< over all round-1 messages, the own one included
-  std::vector<Point> coefficients;         ///< F_0 .. F_{T-1}
+  std::vector<Point> coefficients;         ///< F_0 .. F_{T-1}; from F_1 on in a refresh
   std::array<std::uint8_t, 32> opening{};  ///< rand_i
   std::vector<SchnorrProof> proofs;        ///< one per coefficient
   IdentitySignature signature{};
@@ -47,17 +47,17 @@ Bytes encode_body(const KeygenMsg3& message);
 Bytes encode_body(const KeygenMsg4& message);
 
 /// Reads a body back, with a zero signature. Nothing unless all bytes are used, every point and scalar
-/// decodes on this curve (scalars below n), and the lists of round 2 hold exactly `threshold` items:
-/// an honest member never signs anything else.
+/// decodes on this curve (scalars below n), and the lists of round 2 hold exactly `coefficients` items
+/// (KeygenTerms::coefficients()): an honest member never signs anything else.
 template <class Msg>
-std::optional<Msg> decode_body(const Curve& curve, std::size_t threshold, ByteView body);
+std::optional<Msg> decode_body(const Curve& curve, std::size_t coefficients, ByteView body);
 template <>
-std::optional<KeygenMsg1> decode_body(const Curve& curve, std::size_t threshold, ByteView body);
+std::optional<KeygenMsg1> decode_body(const Curve& curve, std::size_t coefficients, ByteView body);
 template <>
-std::optional<KeygenMsg2> decode_body(const Curve& curve, std::size_t threshold, ByteView body);
+std::optional<KeygenMsg2> decode_body(const Curve& curve, std::size_t coefficients, ByteView body);
 template <>
-std::optional<KeygenMsg3> decode_body(const Curve& curve, std::size_t threshold, ByteView body);
+std::optional<KeygenMsg3> decode_body(const Curve& curve, std::size_t coefficients, ByteView body);
 template <>
-std::optional<KeygenMsg4> decode_body(const Curve& curve, std::size_t threshold, ByteView body);
+std::optional<KeygenMsg4> decode_body(const Curve& curve, std::size_t coefficients, ByteView body);
 
 }  // namespace quorate

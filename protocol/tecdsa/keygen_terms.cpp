@@ -12,6 +12,28 @@ Transcript& add_terms(Transcript& transcript, const KeygenTerms& terms) {
   return transcript;
 }
 
+/// Everything of a refresh is bound to the epoch it begins with, so that nothing of it passes anywhere else.
+Binding binding_of(const KeygenTerms& terms) {
+  return {.curve = terms.curve->id(), .epoch = terms.old ? terms.old->id : EpochId{}};
+}
+
+/// Whether the id is that of what stands beside it, and the points make up one sharing.
+bool fits(const OldEpoch& old, const KeygenTerms& terms) {
+  if (!old.X.valid() || &old.X.curve() != terms.curve) return false;
+  return consistent({.curve = terms.curve,
+                     .name = terms.name,
+                     .key = key_id_of(old.X),
+                     .epoch = old.id,
+                     .previous = old.previous,
+                     .ceremony = old.ceremony,
+                     .sid = {},
+                     .threshold = terms.threshold,
+                     .members = terms.members,
+                     .X = old.X,
+                     .share_points = old.share_points,
+                     .confirmations = {}});
+}
+
 }  // namespace
 
 const Member* KeygenTerms::member(PartyId id) const {
@@ -39,16 +61,30 @@ std::optional<std::string> flaw(const KeygenTerms& terms) {
     if (!identities.insert(member.identity).second) return "two members with one identity key";
     last = member.id;
   }
+  if (!terms.old) return std::nullopt;
+  if (terms.old->ceremony == terms.ceremony) return "the ceremony that made the old epoch";
+  if (!fits(*terms.old, terms)) return "the old epoch does not fit together";
   return std::nullopt;
+}
+
+KeygenTerms refresh_terms(const PublicKeyInfo& old, const CeremonyId& ceremony, const Digest& group) {
+  return {.ceremony = ceremony,
+          .curve = old.curve,
+          .threshold = old.threshold,
+          .name = old.name,
+          .group = group,
+          .members = old.members,
+          .old = OldEpoch{old.epoch, old.previous, old.ceremony, old.X, old.share_points}};
 }
 
 PartyId keygen_receiver(std::uint8_t round, PartyId to) { return round == 3 ? to : kNobody; }
 
 Digest statement_digest(const KeygenTerms& terms, const KeygenStatement& statement) {
-  Transcript transcript(Label::KeygenSignedMessage, {.curve = terms.curve->id(),
-                                                     .from = statement.sender,
-                                                     .to = statement.receiver,
-                                                     .instance = statement.round});
+  auto binding = binding_of(terms);
+  binding.from = statement.sender;
+  binding.to = statement.receiver;
+  binding.instance = statement.round;
+  Transcript transcript(Label::KeygenSignedMessage, binding);
   add_terms(transcript, terms).add(statement.body);
   Digest digest = std::move(transcript).digest();
   // A body of round 3 holds a share. Its digest may be known: nobody guesses a random scalar.
@@ -67,13 +103,15 @@ bool statement_valid(const KeygenTerms& terms, const KeygenStatement& statement)
 
 Digest keygen_commitment(const KeygenTerms& terms, PartyId sender, const Digest& nonce,
                          std::span<const Point> coefficients, ByteView opening) {
-  Transcript transcript(Label::KeygenCommit, {.curve = terms.curve->id(), .from = sender});
+  auto binding = binding_of(terms);
+  binding.from = sender;
+  Transcript transcript(Label::KeygenCommit, binding);
   transcript.add(terms.ceremony).add(nonce).add_points(coefficients).add(opening);
   return std::move(transcript).digest();
 }
 
 SessionId keygen_sid(const KeygenTerms& terms, const std::map<PartyId, Digest>& nonces) {
-  Transcript transcript(Label::KeygenSession, {.curve = terms.curve->id()});
+  Transcript transcript(Label::KeygenSession, binding_of(terms));
   add_terms(transcript, terms).add_number(nonces.size());
   for (const auto& [id, nonce] : nonces) transcript.add_number(id).add(nonce);
   return {std::move(transcript).digest().bytes};
@@ -81,7 +119,10 @@ SessionId keygen_sid(const KeygenTerms& terms, const std::map<PartyId, Digest>& 
 
 Digest keygen_echo(const KeygenTerms& terms, const SessionId& sid, std::uint8_t round,
                    const std::map<PartyId, KeygenStatement>& statements) {
-  Transcript transcript(Label::KeygenEcho, {.curve = terms.curve->id(), .sid = sid, .instance = round});
+  auto binding = binding_of(terms);
+  binding.sid = sid;
+  binding.instance = round;
+  Transcript transcript(Label::KeygenEcho, binding);
   transcript.add(terms.ceremony).add_number(statements.size());
   for (const auto& [id, statement] : statements) transcript.add_number(id).add(statement.body);
   return std::move(transcript).digest();

@@ -4,6 +4,17 @@
 
 namespace quorate {
 
+/// The epoch that a refresh begins with: what judging its messages takes. Its members and T are those of the
+/// refresh; its id is a hash of all of it (SPEC 1.5), so that whoever signs the id has signed these points.
+struct OldEpoch {
+  EpochId id;
+  EpochId previous;
+  CeremonyId ceremony;
+  Point X;
+  std::map<PartyId, Point> share_points;  ///< X_j
+  bool operator==(const OldEpoch&) const = default;
+};
+
 /// What all members must agree on before a ceremony starts: public, and bound into every signature of it.
 struct KeygenTerms {
   CeremonyId ceremony;  ///< unique per attempt; a member joins each one once
@@ -12,15 +23,24 @@ struct KeygenTerms {
   std::string name;             ///< key name, 1..kMaxKeyName bytes
   Digest group;                 ///< of the signed group description
   std::vector<Member> members;  ///< ascending by id, N of them
+  std::optional<OldEpoch> old;  ///< of a refresh (SPEC 1.6); none: a new key
 
+  /// Number of the first coefficient that members commit to: f_i(0) of a refresh is 0, and not sent.
+  [[nodiscard]] std::size_t first_coefficient() const { return old ? 1 : 0; }
+  /// Points and proofs of an opening: T, or T-1 in a refresh.
+  [[nodiscard]] std::size_t coefficients() const { return threshold - first_coefficient(); }
   [[nodiscard]] const Member* member(PartyId id) const;
   [[nodiscard]] std::vector<PartyId> ids() const;
   bool operator==(const KeygenTerms&) const = default;
 };
 inline constexpr std::size_t kMaxKeyName = 64;
 
+/// The terms of a refresh of this epoch: same members, T, curve and name.
+KeygenTerms refresh_terms(const PublicKeyInfo& old, const CeremonyId& ceremony, const Digest& group);
+
 /// Why nobody should run a ceremony on these terms (SPEC 1.1): 2 <= T <= N <= 16, ids ascending in 1..16,
-/// no identity key twice, a ceremony id that is not zero, a curve, a name. Nothing if they are sound.
+/// no identity key twice, a ceremony id that is not zero, a curve, a name; in a refresh, an old epoch that
+/// fits together (consistent()) and another ceremony than its own. Nothing if they are sound.
 std::optional<std::string> flaw(const KeygenTerms& terms);
 
 /// A signed keygen message in the form that evidence keeps. A round-3 body holds a share, so every body is
@@ -43,7 +63,7 @@ Digest statement_digest(const KeygenTerms& terms, const KeygenStatement& stateme
 /// Whether the sender is a member, the receiver fits the round, and the signature is the sender's.
 bool statement_valid(const KeygenTerms& terms, const KeygenStatement& statement);
 
-/// SPEC 1.1: com_i = H(ceremony, nonce_i, F_i0 .. F_i(T-1), rand_i), bound to i.
+/// SPEC 1.1: com_i = H(ceremony, nonce_i, F_i0 .. F_i(T-1), rand_i), bound to i; without F_i0 in a refresh.
 Digest keygen_commitment(const KeygenTerms& terms, PartyId sender, const Digest& nonce,
                          std::span<const Point> coefficients, ByteView opening);
 /// SPEC 1.1: sid = H(terms, all nonces); one nonce a member.

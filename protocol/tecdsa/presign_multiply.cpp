@@ -90,6 +90,7 @@ Result<Sent<PresignRound2, PresignMsg2>, Abort> PresignRound1::next(const Inbox<
   if (!inbox_from(inbox, run->inputs.plan.quorum, run->me))
     return fail(Abort{Fault::BadParameters, Blame::nobody(), "incomplete round 1"});
 
+  rng.fill(run->weight_seed.reveal());
   // SPEC 5.2: all extensions are checked before anything is sent to anyone.
   const std::size_t xi = ot::ots_per_multiplication(curve);
   std::map<PartyId, ot::SenderOts> as_alice;

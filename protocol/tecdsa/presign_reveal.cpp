@@ -26,13 +26,48 @@ Digest digest_of_nonces(const PresignRun& run) {
   return std::move(t).digest();
 }
 
+/// SPEC 5.2, the Gamma checks with one peer over the whole batch: chi_b R_b = D_u,b G + Gamma_u,b and
+/// chi_b pk_b = D_v,b G + Gamma_v,b, each times a weight of 128 bits, all in one sum that has to vanish.
+/// Constant-time in chi and D, of which nothing but the answer is revealed.
+class GammaSum {
+ public:
+  GammaSum(const PresignRun& run, PartyId peer) : curve_(*run.curve), base_(curve_) {
+    Transcript t(Label::GammaWeights, run.binding.towards(peer, run.me));
+    t.add(run.weight_seed.reveal());
+    weights_ = std::move(t).expand(2 * kWeight * run.batch());
+    ct::unpoison(weights_.data(), weights_.size());
+  }
+  /// chi P = D G + Gamma
+  void add(const SecretScalar& chi, const Point& P, const SecretScalar& D, const Point& gamma) {
+    const Scalar weight = Scalar::reduce(curve_, ByteView(weights_).subspan(kWeight * points_.size(), kWeight));
+    factors_.push_back(weight * chi);
+    points_.push_back(P);
+    base_ = base_ - weight * D;
+    gamma_weights_.push_back(weight.negate());
+    gammas_.push_back(gamma);
+  }
+  [[nodiscard]] bool holds() const {
+    return points_.empty() || vanishes(factors_, points_, base_, multi_mul_var(gamma_weights_, gammas_));
+  }
+
+ private:
+  static constexpr std::size_t kWeight = 16;  ///< bytes
+  const Curve& curve_;
+  Bytes weights_;
+  std::vector<SecretScalar> factors_;
+  std::vector<Point> points_, gammas_;
+  std::vector<Scalar> gamma_weights_;
+  SecretScalar base_;
+};
+
 /// SPEC 5.2 for one peer: all instances are worked through before anything is reported.
 /// Adds D_u, D_v into u, v; psi into the shared factor.
 std::optional<Abort> receive_products(PresignRun& run, PartyId peer, const PresignMsg2& message,
                                       std::vector<SecretScalar>& u_extra, std::vector<SecretScalar>& v_extra) {
   const Curve& curve = *run.curve;
   auto& state = run.peers.at(peer);
-  std::optional<Abort> rvole, gamma;
+  std::optional<Abort> rvole;
+  GammaSum gamma(run, peer);
   for (std::uint32_t b = 0; b < run.batch(); ++b) {
     const auto& in = message.instances[b];
     auto product =
@@ -43,13 +78,14 @@ std::optional<Abort> receive_products(PresignRun& run, PartyId peer, const Presi
     }
     auto& D = *product;
     const SecretScalar chi = mul::rvole_chi(curve, *state.as_bob, b);
-    const bool u_holds = in.R.mul(chi) == Point::mul_base(D[0]) + in.gamma_u;
-    const bool v_holds = in.pk.mul(chi) == Point::mul_base(D[1]) + in.gamma_v;
-    if (!u_holds || !v_holds) gamma = run.dispute(Fault::GammaCheck, peer, "chi R or chi pk does not match");
+    gamma.add(chi, in.R, D[0], in.gamma_u);
+    gamma.add(chi, in.pk, D[1], in.gamma_v);
     u_extra[b] = u_extra[b] + state.c_u[b] + D[0];
     v_extra[b] = v_extra[b] + state.c_v[b] + D[1];
   }
-  return rvole ? rvole : gamma;
+  if (rvole) return rvole;
+  if (gamma.holds()) return std::nullopt;
+  return run.dispute(Fault::GammaCheck, peer, "chi R or chi pk does not match");
 }
 
 }  // namespace

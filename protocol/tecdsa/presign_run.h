@@ -28,6 +28,7 @@ struct PresignRun {
   std::vector<PartyId> others;
   std::array<std::uint8_t, 32> opening{};
   Digest commitment;
+  Secret<std::array<std::uint8_t, 32>> weight_seed;  ///< of the Gamma checks' weights; nobody else knows it
   std::vector<Bytes> R, pk;                    ///< own, encoded
   std::vector<Instance> instances;
   std::map<PartyId, Peer> peers;

@@ -10,7 +10,7 @@ inline constexpr std::size_t kMaxDetail = 1024;          ///< characters of a fa
 inline constexpr std::size_t kMaxEvidence = 256 * 1024;  ///< bytes of evidence
 inline constexpr std::size_t kMaxSpki = 512;             ///< bytes of a DER SubjectPublicKeyInfo
 
-/// An administrator asks one signer to take part in a key generation; the sid is the ceremony id again.
+/// An administrator asks one signer to take part in a key generation or a refresh; the sid is the ceremony id again.
 struct KeygenRequest {
   CeremonyId ceremony;
   CurveId curve = CurveId::P256;
@@ -18,6 +18,7 @@ struct KeygenRequest {
   std::string name;                 ///< key name, see valid_name()
   Digest group;                     ///< digest of the group description that the administrator holds
   std::vector<PartyId> members;     ///< ascending
+  EpochId previous;                 ///< zero: a new key; else the epoch of this name whose shares are refreshed
 };
 
 /// For the administrator's screen; any number of them before the result.

@@ -22,7 +22,9 @@ Blame get_blame(Reader& in) {
   return out;
 }
 
-void put(Writer& out, const PublicKeyInfo& info) {
+}  // namespace
+
+void put_info(Writer& out, const PublicKeyInfo& info) {
   require(info.curve != nullptr && info.threshold >= 2 && info.threshold <= info.members.size());
   require(info.share_points.size() == info.members.size());
   require(info.confirmations.size() == info.members.size());
@@ -69,13 +71,11 @@ PublicKeyInfo get_info(Reader& in) {
   return out;
 }
 
-}  // namespace
-
 Bytes encode(const KeygenRequest& request) {
   require(request.threshold >= 2 && request.threshold <= request.members.size());
   Writer out;
   out.id(request.ceremony).enumeration(request.curve).u8(request.threshold).name(request.name);
-  return std::move(out.id(request.group).parties(request.members, 2)).take();
+  return std::move(out.id(request.group).parties(request.members, 2).id(request.previous)).take();
 }
 
 template <>
@@ -89,6 +89,7 @@ Result<KeygenRequest, WireError> decode<KeygenRequest>(ByteView payload) {
   out.group = in.id<Digest>("KeygenRequest.group");
   out.members = in.parties("KeygenRequest.members", 2);
   if (in.ok() && out.threshold > out.members.size()) in.reject("KeygenRequest.threshold", Reason::Mismatch);
+  out.previous = in.id<EpochId>("KeygenRequest.previous");
   return in.finish(std::move(out));
 }
 
@@ -109,7 +110,7 @@ Bytes encode(const KeygenResult& result) {
   Writer out;
   out.u8(result.ok ? 1 : 0);
   if (result.ok) {
-    put(out, result.info);
+    put_info(out, result.info);
     require(!result.spki.empty());
     out.bytes16(result.spki, kMaxSpki);
   } else {

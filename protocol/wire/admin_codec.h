@@ -24,4 +24,9 @@ Bytes encode(const KeygenResult& result);
 template <>
 Result<KeygenResult, WireError> decode<KeygenResult>(ByteView payload);
 
+/// The public part of an epoch as it stands in KeygenResult and in evidence. One share point and one
+/// confirmation for every member.
+void put_info(Writer& out, const PublicKeyInfo& info);
+PublicKeyInfo get_info(Reader& in);
+
 }  // namespace quorate::wire

@@ -34,6 +34,9 @@ enum class MessageType : std::uint8_t {
   PresignPooled = 35,  ///< this member has the whole batch in its pool
   PresignRetire = 36,  ///< leader to members: ids that will not be used
   PresignAbort = 37,   ///< coarse reason only
+  // Disputes and quarantines, signer to signer; the sid is zero
+  DisputeNotice = 40,    ///< signed: these two cannot work together any more
+  QuarantineNotice = 41, ///< evidence against a signer
   // On line, coordinator to signer and back; sid is a request id
   StatusRequest = 50,
   StatusReply = 51,
@@ -47,10 +50,19 @@ enum class MessageType : std::uint8_t {
   RecordReply = 59,
   ConfirmRequest = 60, ///< repeat a partial under the identity signature
   ConfirmReply = 61,
+  QuarantineRequest = 62,
+  QuarantineReply = 63,
   // Administration; sid is the ceremony id or a request id
   KeygenRequest = 70,
   KeygenProgress = 71,
   KeygenResult = 72,
+  QuarantineClear = 73,
+  // Front end to coordinatord and back; sid is a request id
+  TierSignRequest = 80,
+  TierAssigned = 81,   ///< before the fan-out: what the request is going to be signed with
+  TierSignReply = 82,
+  ReadinessRequest = 83,
+  ReadinessReply = 84,
 };
 
 /// "SignRequest"; "?" for a number that is no type.

@@ -31,6 +31,12 @@ void put(Writer& out, const KeygenTerms& terms) {
   out.enumeration(terms.curve->id()).id(terms.ceremony).u8(terms.threshold).name(terms.name).id(terms.group);
   out.count8(terms.members.size(), 2, kMaxParties);
   for (const auto& member : terms.members) out.party(member.id).id(member.identity);
+  out.u8(terms.old ? 1 : 0);
+  if (!terms.old) return;
+  const auto& old = *terms.old;
+  require(old.share_points.size() == terms.members.size());
+  out.id(old.id).id(old.previous).id(old.ceremony).point(old.X);
+  for (const auto& member : terms.members) out.point(old.share_points.at(member.id));
 }
 
 KeygenTerms get_terms(Reader& in) {
@@ -51,6 +57,13 @@ KeygenTerms get_terms(Reader& in) {
     member.identity = in.id<IdentityPublicKey>("KeygenTerms.identity");
     out.members.push_back(member);
   }
+  if (in.u8_in("KeygenTerms.refresh", 0, 1) == 0 || !in.ok()) return out;
+  auto& old = out.old.emplace();
+  old.id = in.id<EpochId>("OldEpoch.id");
+  old.previous = in.id<EpochId>("OldEpoch.previous");
+  old.ceremony = in.id<CeremonyId>("OldEpoch.ceremony");
+  old.X = in.point("OldEpoch.X", *out.curve);
+  for (const auto& member : out.members) old.share_points[member.id] = in.point("OldEpoch.share_point", *out.curve);
   return out;
 }
 

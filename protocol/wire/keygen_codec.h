@@ -52,7 +52,7 @@ Result<KeygenStatements, WireError> decode<KeygenStatements>(ByteView payload);
 
 /// Evidence against a member of a ceremony as it stands in KeygenResult and in evidence files: complete
 /// in itself, with a version of its own. Decoding says nothing about its truth: verify_evidence() does.
-inline constexpr std::uint8_t kEvidenceVersion = 1;
+inline constexpr std::uint8_t kEvidenceVersion = 2;
 Bytes encode_evidence(const KeygenEvidence& evidence);
 Result<KeygenEvidence, WireError> decode_evidence(ByteView bytes);
 

@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxReason = 256;     ///< characters of a refusal'
 inline constexpr std::size_t kMaxLease = 1024;     ///< presignatures in one lease
 inline constexpr std::size_t kMaxKeys = 64;        ///< keys in one status
 inline constexpr std::size_t kMaxPools = 256;      ///< quorums of one key in one status
+inline constexpr std::size_t kMaxFrontend = 255;   ///< characters of the identity that a coordinator speaks for
 
 enum class Role : std::uint8_t { Signer = 1, Frontend = 2, Coordinator = 3, Admin = 4 };
 
@@ -47,6 +48,7 @@ struct PoolStatus {
   PartyId leader = kNobody;
   std::uint32_t available = 0;           ///< presignatures here that nobody leased
   std::uint32_t target = 0;
+  std::uint32_t min = 0;                 ///< below this a pool does not make its key ready
 };
 struct KeyStatus {
   KeyId key;
@@ -64,6 +66,7 @@ struct StatusReply {
   Digest instance;
   std::vector<KeyStatus> keys;
   std::vector<PartyId> linked;           ///< signers it has a link to
+  std::uint64_t quarantine = 0;          ///< version of its quarantine list, see QuarantineReply
 };
 
 /// To the leader of a quorum.
@@ -77,6 +80,7 @@ struct LeaseReply {
   std::vector<PresignatureId> ids;       ///< may be fewer than asked for, or none
   std::uint32_t lifetime_ms = 0;
   std::uint32_t available = 0;           ///< left in the leader's pool
+  std::uint64_t quarantine = 0;          ///< version of its quarantine list, see QuarantineReply
 };
 struct LeaseReturn {
   KeyId key;
@@ -94,6 +98,7 @@ struct SignRequest {
   Bytes content;                         ///< whole, never a digest; 64 KiB at most
   std::uint32_t deadline_ms = 0;         ///< remaining
   std::uint16_t lease = 0;               ///< ids wanted with the reply (leader only)
+  std::string frontend;                  ///< identity URI of who asked the coordinator, for the audit; or empty
 };
 struct SignReply {
   PresignatureId presignature;

@@ -4,7 +4,7 @@ namespace quorate::wire {
 namespace {
 
 constexpr std::size_t kPresignatureId = 32 + 4;
-constexpr std::size_t kLeastPool = 1 + 2 + 1 + 4 + 4;
+constexpr std::size_t kLeastPool = 1 + 2 + 1 + 4 + 4 + 4;
 constexpr std::size_t kLeastKey = 32 + 32 + 1 + 1 + (1 + 2) + 2;
 
 void put_ids(Writer& out, const std::vector<PresignatureId>& ids) {
@@ -22,7 +22,7 @@ std::vector<PresignatureId> get_ids(Reader& in, std::string_view field) {
 
 void put(Writer& out, const LeaseReply& reply) {
   put_ids(out, reply.ids);
-  out.u32(reply.lifetime_ms).u32(reply.available);
+  out.u32(reply.lifetime_ms).u32(reply.available).u64(reply.quarantine);
 }
 
 LeaseReply get_lease(Reader& in) {
@@ -30,6 +30,7 @@ LeaseReply get_lease(Reader& in) {
   out.ids = get_ids(in, "LeaseReply.ids");
   out.lifetime_ms = in.u32("LeaseReply.lifetime_ms");
   out.available = in.u32("LeaseReply.available");
+  out.quarantine = in.u64("LeaseReply.quarantine");
   return out;
 }
 
@@ -38,7 +39,7 @@ void put(Writer& out, const KeyStatus& status) {
   out.parties(status.members, 2);
   out.count16(status.pools.size(), 0, kMaxPools);
   for (const auto& pool : status.pools)
-    out.quorum(pool.quorum).party(pool.leader).u32(pool.available).u32(pool.target);
+    out.quorum(pool.quorum).party(pool.leader).u32(pool.available).u32(pool.target).u32(pool.min);
 }
 
 PoolStatus get_pool(Reader& in) {
@@ -47,6 +48,7 @@ PoolStatus get_pool(Reader& in) {
   out.leader = in.party("PoolStatus.leader");
   out.available = in.u32("PoolStatus.available");
   out.target = in.u32("PoolStatus.target");
+  out.min = in.u32("PoolStatus.min");
   return out;
 }
 
@@ -81,7 +83,7 @@ Bytes encode(const StatusReply& reply) {
     require(key.threshold >= 2 && key.threshold <= kMaxParties);
     put(out, key);
   }
-  return std::move(out.parties(reply.linked, 0)).take();
+  return std::move(out.parties(reply.linked, 0).u64(reply.quarantine)).take();
 }
 
 template <>
@@ -94,6 +96,7 @@ Result<StatusReply, WireError> decode<StatusReply>(ByteView payload) {
   out.keys.reserve(count);
   for (std::size_t i = 0; i < count && in.ok(); ++i) out.keys.push_back(get_key(in));
   out.linked = in.parties("StatusReply.linked", 0);
+  out.quarantine = in.u64("StatusReply.quarantine");
   return in.finish(std::move(out));
 }
 
@@ -147,10 +150,11 @@ Result<LeaseReturn, WireError> decode<LeaseReturn>(ByteView payload) {
 
 Bytes encode(const SignRequest& request) {
   require(request.lease <= kMaxLease);
-  Writer out(kPresignatureId + 17 + 64 + 2 + 4 + request.content.size() + 4 + 2);
+  Writer out(kPresignatureId + 17 + 64 + 2 + 4 + request.content.size() + 4 + 2 + 2 + request.frontend.size());
   out.presignature(request.presignature).quorum(request.quorum).id(request.key).id(request.epoch);
   out.enumeration(request.context).enumeration(request.digest).bytes32(request.content, kMaxContent);
-  return std::move(out.u32(request.deadline_ms).u16(request.lease)).take();
+  out.u32(request.deadline_ms).u16(request.lease);
+  return std::move(out.text(request.frontend, kMaxFrontend)).take();
 }
 
 template <>
@@ -167,6 +171,7 @@ Result<SignRequest, WireError> decode<SignRequest>(ByteView payload) {
   out.content = in.bytes32("SignRequest.content", kMaxContent);
   out.deadline_ms = in.u32("SignRequest.deadline_ms");
   out.lease = in.u16_in("SignRequest.lease", 0, kMaxLease);
+  out.frontend = in.text("SignRequest.frontend", kMaxFrontend);
   return in.finish(std::move(out));
 }
 

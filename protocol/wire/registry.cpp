@@ -33,6 +33,8 @@ constexpr std::array kEntries = {
     Entry{MessageType::PresignPooled, "PresignPooled"},
     Entry{MessageType::PresignRetire, "PresignRetire"},
     Entry{MessageType::PresignAbort, "PresignAbort"},
+    Entry{MessageType::DisputeNotice, "DisputeNotice"},
+    Entry{MessageType::QuarantineNotice, "QuarantineNotice"},
     Entry{MessageType::StatusRequest, "StatusRequest"},
     Entry{MessageType::StatusReply, "StatusReply"},
     Entry{MessageType::LeaseRequest, "LeaseRequest"},
@@ -45,9 +47,17 @@ constexpr std::array kEntries = {
     Entry{MessageType::RecordReply, "RecordReply"},
     Entry{MessageType::ConfirmRequest, "ConfirmRequest"},
     Entry{MessageType::ConfirmReply, "ConfirmReply"},
+    Entry{MessageType::QuarantineRequest, "QuarantineRequest"},
+    Entry{MessageType::QuarantineReply, "QuarantineReply"},
     Entry{MessageType::KeygenRequest, "KeygenRequest"},
     Entry{MessageType::KeygenProgress, "KeygenProgress"},
     Entry{MessageType::KeygenResult, "KeygenResult"},
+    Entry{MessageType::QuarantineClear, "QuarantineClear"},
+    Entry{MessageType::TierSignRequest, "TierSignRequest"},
+    Entry{MessageType::TierAssigned, "TierAssigned"},
+    Entry{MessageType::TierSignReply, "TierSignReply"},
+    Entry{MessageType::ReadinessRequest, "ReadinessRequest"},
+    Entry{MessageType::ReadinessReply, "ReadinessReply"},
 };
 
 constexpr auto kTypes = [] {

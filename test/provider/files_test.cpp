@@ -231,12 +231,24 @@ TEST_F(ProviderJson, is_read_whole) {
   EXPECT_EQ(config->deadline.count(), 200);
   EXPECT_FALSE(config->thread_at_fork);
   EXPECT_FALSE(config->log_file);
+  EXPECT_FALSE(config->evidence);
+  EXPECT_EQ(provider::parse_config("p.json", with("more", R"(, "evidence": "kept")"), "/etc")->evidence, "/etc/kept");
   EXPECT_TRUE(provider::parse_config("p.json", with("more", R"(, "io_thread": "at-fork")"), "/etc")->thread_at_fork);
+  EXPECT_EQ(config->unavailable, provider::Unavailable::Retry);
+  EXPECT_EQ(config->back_off.count(), 50);
+  const auto policy = [&](const std::string& value) {
+    return provider::parse_config("p.json", with("more", R"(, "back_off_ms": 20, "unavailable": ")" + value + '"'), "/etc");
+  };
+  EXPECT_EQ(policy("retry")->unavailable, provider::Unavailable::Retry);
+  EXPECT_EQ(policy("fail")->unavailable, provider::Unavailable::Fail);
+  EXPECT_EQ(policy("decline")->unavailable, provider::Unavailable::Decline);
+  EXPECT_EQ(policy("decline")->back_off.count(), 20);
 }
 
 TEST_F(ProviderJson, names_every_problem) {
   EXPECT_EQ(error(with("more", R"(, "deadline": 1)")),
-            "p.json: deadline: unknown key (known: cluster, deadline_ms, io_thread, log, signers, tls)");
+            "p.json: deadline: unknown key (known: back_off_ms, cluster, coordinators, deadline_ms, evidence, io_thread, log, mode, "
+            "signers, tls, unavailable)");
   EXPECT_NE(error(with("cluster", "\"a b\"")).find("cluster: expected a name"), std::string::npos);
   EXPECT_NE(error(with("id", "1")).find("signers[1].id: is given twice"), std::string::npos);
   EXPECT_NE(error(with("id", "17")).find("signers[0].id: expected a whole number of 1..16, found 17"), std::string::npos);
@@ -246,8 +258,39 @@ TEST_F(ProviderJson, names_every_problem) {
   EXPECT_NE(error(with("identity", "\"ab\"")).find("identity: expected 64 hexadecimal digits"), std::string::npos);
   EXPECT_NE(error(with("deadline", "0")).find("deadline_ms: expected a whole number of 1..60000"), std::string::npos);
   EXPECT_NE(error(with("more", R"(, "io_thread": "always")")).find("io_thread: expected one of \"lazy\""), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "unavailable": "fallback")")).find("unavailable: expected one of \"retry\""), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "unavailable": true)")).find("unavailable: expected"), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "back_off_ms": 0)")).find("back_off_ms: expected a whole number of 1..1000"), std::string::npos);
   EXPECT_NE(error(with("more", R"(, "log": {"level": "loud"})")).find("log.level: expected one of \"error\""),
             std::string::npos);
+}
+
+TEST_F(ProviderJson, names_signers_or_coordinators_and_not_both) {
+  const auto tier = [](const std::string& rest) {
+    return R"({"cluster": "c", "tls": {"certificate": "c", "key": "k", "ca": "a"}, )" + rest + "}";
+  };
+  const std::string one = R"({"name": "c1", "address": "h:1"})";
+  auto config = provider::parse_config("p.json", tier(R"("mode": "tier", "coordinators": [)" + one + R"(, {"name": "c2", "address": "[::1]:2"}])"), "/etc");
+  ASSERT_TRUE(config) << config.error();
+  EXPECT_TRUE(config->tier);
+  EXPECT_TRUE(config->signers.empty());
+  ASSERT_EQ(config->coordinators.size(), 2u);
+  EXPECT_EQ(config->coordinators[1].name, "c2");
+  EXPECT_EQ(config->coordinators[1].host, "::1");
+  EXPECT_EQ(config->coordinators[1].port, 2);
+  EXPECT_FALSE(provider::parse_config("p.json", finish(base_), "/etc")->tier);
+
+  const auto says = [&](const std::string& text, const std::string& what) {
+    const auto found = error(text);
+    EXPECT_NE(found.find(what), std::string::npos) << found;
+  };
+  says(with("more", R"(, "mode": "tier")"), "signers: is for mode \"direct\"");
+  says(with("more", R"(, "coordinators": [)" + one + "]"), "coordinators: needs \"mode\": \"tier\"");
+  says(tier(R"("mode": "tier")"), "coordinators: is missing");
+  says(tier(R"("mode": "both")"), "mode: expected one of \"direct\"");
+  says(tier(R"("mode": "tier", "coordinators": [])"), "coordinators: expected an array of 1..64");
+  says(tier(R"("mode": "tier", "coordinators": [)" + one + ", " + one + "]"), "coordinators[1].name: is given twice");
+  says(tier(R"("mode": "tier", "coordinators": [{"name": "c/1", "address": "h:1"}])"), "coordinators[0].name: expected a name");
 }
 
 TEST_F(ProviderJson, fingerprint_follows_every_file_that_is_read) {

@@ -17,6 +17,9 @@
 #include "protocol/tecdsa/presign.h"
 #include "protocol/wire/admin_codec.h"
 #include "protocol/wire/online_codec.h"
+#include "protocol/wire/quarantine_codec.h"
+#include "protocol/wire/record_codec.h"
+#include "test/sim/dealt_batch.h"
 
 namespace quorate::test {
 
@@ -61,13 +64,12 @@ class FakeSigners::Impl {
     std::unique_ptr<net::Listener> listener;
     std::set<std::shared_ptr<net::Link>> links;
     Digest instance;
-    bool silent = false, lying = false, garbling = false;
-    std::size_t partials = 0;
-    struct Share {
-      Scalar r, k, chi;
-      Digest record;
-    };
-    std::map<PresignatureId, Share> shares;
+    bool silent = false, lying = false, garbling = false, denying = false;
+    std::size_t partials = 0, confirms = 0;
+    std::set<PresignatureId> shares;
+    std::map<PresignatureId, Scalar> answered;
+    wire::QuarantineReply quarantine;
+    std::vector<Bytes> notices;
   };
 
   void start(PartyId id) {
@@ -123,7 +125,19 @@ class FakeSigners::Impl {
     }
     if (auto request = wire::decode<wire::SignRequest>(envelope.payload);
         envelope.type == wire::MessageType::SignRequest && request) {
-      return sign(signer, link, envelope, *request);
+      return sign(id, link, envelope, *request);
+    }
+    switch (envelope.type) {
+      case wire::MessageType::RecordRequest:
+      case wire::MessageType::ConfirmRequest:
+        return show(id, link, envelope);
+      case wire::MessageType::QuarantineRequest:
+        return reply(link, envelope, signer.quarantine);
+      case wire::MessageType::QuarantineNotice:
+        if (auto notice = wire::decode<wire::QuarantineNotice>(envelope.payload)) signer.notices.push_back(notice->evidence);
+        return;
+      default:
+        break;
     }
     if (envelope.type == wire::MessageType::KeygenRequest) {
       reply(link, envelope, wire::KeygenProgress{1, "round 1"});
@@ -148,6 +162,7 @@ class FakeSigners::Impl {
       }
     }
     out.keys.push_back(std::move(key));
+    out.quarantine = signers_.at(id).quarantine.version;
     return out;
   }
 
@@ -157,37 +172,31 @@ class FakeSigners::Impl {
     out.lifetime_ms = 5000;
     out.available = pool_;
     if (pool_ == 0) return out;
-    const Curve& curve = *options_.curve;
-    const auto sid = rng_.make_id<SessionId>();
+    const BatchContext context{options_.curve, key_.id, epoch_, rng_.make_id<SessionId>(), quorum};
+    const auto dealt = sim::deal_batch(context, x_, static_cast<std::uint32_t>(count),
+                                       [this](PartyId id) -> const IdentityKey& { return signers_.at(id).identity; }, rng_);
     for (std::uint32_t b = 0; b < count; ++b) {
-      const PresignatureId id{sid, b};
-      const Scalar nonce = Scalar::random_nonzero(curve, rng_);
-      Scalar k_rest = nonce.invert(), chi_rest = k_rest * x_;
-      Signer::Share share{Point::mul_base(nonce).x_mod_order(), Scalar(curve), Scalar(curve), rng_.make_id<Digest>()};
-      for (const PartyId member : quorum) {
-        const bool last = member == quorum.back();
-        share.k = last ? k_rest : Scalar::random(curve, rng_);
-        share.chi = last ? chi_rest : Scalar::random(curve, rng_);
-        k_rest = k_rest - share.k;
-        chi_rest = chi_rest - share.chi;
-        signers_.at(member).shares[id] = share;
-      }
-      out.ids.push_back(id);
+      for (const PartyId member : quorum) signers_.at(member).shares.insert(dealt.id(b));
+      out.ids.push_back(dealt.id(b));
     }
+    batches_.emplace(context.sid, dealt);
     return out;
   }
 
-  void sign(Signer& signer, net::Link& link, const wire::Envelope& envelope, const wire::SignRequest& request) {
-    auto node = signer.shares.extract(request.presignature);
-    if (!node) return reply(link, envelope, wire::Refusal{SignErrorCode::PresignatureConsumed, "no such presignature"});
+  void sign(PartyId id, net::Link& link, const wire::Envelope& envelope, const wire::SignRequest& request) {
+    Signer& signer = signers_.at(id);
+    if (signer.shares.erase(request.presignature) == 0)
+      return reply(link, envelope, wire::Refusal{SignErrorCode::PresignatureConsumed, "no such presignature"});
     const auto digest = *message_digest_from(static_cast<std::uint8_t>(request.digest));
-    const auto& share = node.mapped();
+    const auto& batch = batches_.at(request.presignature.sid);
+    const std::uint32_t b = request.presignature.index;
     wire::SignReply out;
     out.presignature = request.presignature;
-    out.r = share.r;
-    out.record = share.record;
-    out.s = message_scalar(*options_.curve, digest, request.content) * share.k + share.r * share.chi;
+    out.r = batch.r(b);
+    out.record = batch.record_digest(b);
+    out.s = batch.partial(id, b, message_scalar(*options_.curve, digest, request.content));
     if (signer.lying) out.s = out.s + Scalar(*options_.curve, 1);
+    signer.answered[request.presignature] = out.s;
     if (request.lease > 0) out.lease = lease(request.quorum, request.lease);
     ++signer.partials;
     if (signer.garbling) {
@@ -195,6 +204,31 @@ class FakeSigners::Impl {
     } else {
       reply(link, envelope, out);
     }
+  }
+
+  /// SPEC 5.5 and 6.4.
+  void show(PartyId id, net::Link& link, const wire::Envelope& envelope) {
+    Signer& signer = signers_.at(id);
+    if (auto request = wire::decode<wire::RecordRequest>(envelope.payload);
+        envelope.type == wire::MessageType::RecordRequest && request) {
+      const auto found = batches_.find(request->presignature.sid);
+      if (found == batches_.end()) return reply(link, envelope, wire::Refusal{SignErrorCode::KeyUnknown, "none"});
+      const auto r = found->second.record(request->presignature.index);
+      return reply(link, envelope, wire::RecordReply{r.quorum, r.epoch, r.key, r.R, r.K, r.C, r.rows});
+    }
+    const auto request = wire::decode<wire::ConfirmRequest>(envelope.payload);
+    if (!request) return;
+    ++signer.confirms;
+    const auto answer = signer.answered.find(request->presignature);
+    if (signer.denying || answer == signer.answered.end())
+      return reply(link, envelope, wire::Refusal{SignErrorCode::PresignatureConsumed, "no such partial is remembered"});
+    const auto& batch = batches_.at(request->presignature.sid);
+    const std::uint32_t b = request->presignature.index;
+    const auto repeated = sim::sign_partial(batch.context, id, b, signer.identity, batch.record_digest(b),
+                                            static_cast<std::uint8_t>(request->context),
+                                            *message_digest_from(static_cast<std::uint8_t>(request->digest)),
+                                            request->content, answer->second);
+    reply(link, envelope, wire::ConfirmReply{repeated.s, repeated.record, repeated.signature});
   }
 
   Options options_;
@@ -206,6 +240,7 @@ class FakeSigners::Impl {
   EpochId epoch_;
   std::uint32_t pool_ = 1000;
   std::map<PartyId, Signer> signers_;
+  std::map<SessionId, sim::DealtBatch> batches_;
   std::thread thread_;
 };
 
@@ -246,6 +281,17 @@ void FakeSigners::set_silent(PartyId id, bool silent) {
 void FakeSigners::set_lying(PartyId id, bool lying) {
   impl_->on_thread([&] { impl_->signers_.at(id).lying = lying; });
 }
+void FakeSigners::set_denying(PartyId id, bool denying) {
+  impl_->on_thread([&] { impl_->signers_.at(id).denying = denying; });
+}
+void FakeSigners::set_quarantine(PartyId id, std::uint64_t version, PartyId accused, Bytes evidence) {
+  impl_->on_thread([&] {
+    auto& list = impl_->signers_.at(id).quarantine;
+    list = {};
+    list.version = version;
+    if (version != 0) list.entries.push_back({accused, "test", std::move(evidence)});
+  });
+}
 void FakeSigners::set_garbling(PartyId id, bool garbling) {
   impl_->on_thread([&] { impl_->signers_.at(id).garbling = garbling; });
 }
@@ -257,6 +303,12 @@ std::size_t FakeSigners::links(PartyId id) const {
 }
 std::size_t FakeSigners::partials(PartyId id) const {
   return impl_->on_thread([&] { return impl_->signers_.at(id).partials; });
+}
+std::size_t FakeSigners::confirms(PartyId id) const {
+  return impl_->on_thread([&] { return impl_->signers_.at(id).confirms; });
+}
+std::vector<Bytes> FakeSigners::notices(PartyId id) const {
+  return impl_->on_thread([&] { return impl_->signers_.at(id).notices; });
 }
 
 bool verifies(const net::PublicKey& key, wire::DigestAlgorithm digest, ByteView content, const Scalar& r, const Scalar& s) {

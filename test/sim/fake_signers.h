@@ -46,6 +46,10 @@ class FakeSigners {
   void set_silent(PartyId id, bool silent);
   /// Its partial signatures are wrong by one.
   void set_lying(PartyId id, bool lying);
+  /// It does not repeat partials under its identity signature.
+  void set_denying(PartyId id, bool denying);
+  /// What it says it holds against others: version 0 and nothing, or one entry.
+  void set_quarantine(PartyId id, std::uint64_t version, PartyId accused, Bytes evidence);
   /// Its sign replies cannot be decoded.
   void set_garbling(PartyId id, bool garbling);
   /// Presignatures that leaders say they have; 0 leaves lease requests unanswered with ids.
@@ -53,6 +57,8 @@ class FakeSigners {
 
   [[nodiscard]] std::size_t links(PartyId id) const;      ///< connections that are up
   [[nodiscard]] std::size_t partials(PartyId id) const;   ///< partial signatures given so far
+  [[nodiscard]] std::size_t confirms(PartyId id) const;   ///< times it was asked to repeat one
+  [[nodiscard]] std::vector<Bytes> notices(PartyId id) const;  ///< evidence that was handed to it
 
  private:
   class Impl;

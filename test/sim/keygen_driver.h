@@ -28,13 +28,23 @@ class KeygenDriver {
   KeygenDriver(const Curve& curve, std::vector<PartyId> ids, std::size_t threshold, std::uint64_t seed,
                std::string name = "test key") {
     SeededRng setup(seed, "keygen set-up");
-    terms = {setup.make_id<CeremonyId>(), &curve, threshold, std::move(name), setup.make_id<Digest>(), {}};
+    terms = {setup.make_id<CeremonyId>(), &curve, threshold, std::move(name), setup.make_id<Digest>(), {}, {}};
     for (auto id : ids) {
       auto key = IdentityKey::generate(setup);
       terms.members.push_back({id, key.public_key()});
       identities.emplace(id, std::move(key));
       rngs.emplace(id, std::make_unique<SeededRng>(seed, "keygen party " + std::to_string(id)));
     }
+  }
+
+  /// From now on a refresh of what `last`, which outlives the runs, ended with at these members.
+  void refresh(const Outcome& last, std::uint64_t seed) {
+    SeededRng setup(seed, "refresh set-up");
+    for (const auto& [id, result] : last) {
+      old[id] = &result.value();
+      rngs[id] = std::make_unique<SeededRng>(seed, "refresh party " + std::to_string(id));
+    }
+    terms = refresh_terms(last.begin()->second->info, setup.make_id<CeremonyId>(), terms.group);
   }
 
   /// Puts the cheating sender's own signature on a changed message of rounds 1 to 4.
@@ -48,7 +58,7 @@ class KeygenDriver {
     Outcome outcome;
     std::map<PartyId, Sent<KeygenRound1, KeygenMsg1>> first;
     for (const auto& [id, identity] : identities)
-      keep(first, outcome, id, KeygenRound1::start(terms, id, identity, *rngs.at(id)));
+      keep(first, outcome, id, KeygenRound1::start(terms, id, identity, *rngs.at(id), old.contains(id) ? old.at(id) : nullptr));
     auto second = step<KeygenRound2, KeygenMsg2>(first, hooks.round1, outcome);
     auto third = step<KeygenRound3, KeygenMsg3>(second, hooks.round2, outcome);
     auto fourth = step<KeygenRound4, KeygenMsg4>(third, hooks.round3, outcome);
@@ -67,6 +77,7 @@ class KeygenDriver {
   KeygenTerms terms;
   std::map<PartyId, IdentityKey> identities;
   std::map<PartyId, std::unique_ptr<SeededRng>> rngs;
+  std::map<PartyId, const KeyShare*> old;  ///< in a refresh
 
  private:
   template <class Round, class Msg>

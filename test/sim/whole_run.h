@@ -29,7 +29,7 @@ class WholeRun {
   WholeRun(const Curve& curve, std::size_t n, std::size_t t, std::uint64_t seed, Randomness randomness,
            Tap tap)
       : curve_(curve), public_(seed, "public"), randomness_(std::move(randomness)), tap_(std::move(tap)) {
-    terms_ = {public_.make_id<CeremonyId>(), &curve, t, "key", public_.make_id<Digest>(), {}};
+    terms_ = {public_.make_id<CeremonyId>(), &curve, t, "key", public_.make_id<Digest>(), {}, {}};
     for (PartyId id = 1; id <= n; ++id) {
       const auto rng = randomness_("identity of " + std::to_string(id));
       identities_.emplace(id, IdentityKey::generate(*rng));
@@ -46,6 +46,26 @@ class WholeRun {
       shares_.emplace(id, machine<session::KeygenMachine>(seats, id).take_result());
     return {};
   }
+
+  /// New shares for all; what was set up and presigned for the old ones is dropped.
+  Done refresh() {
+    auto old = std::exchange(shares_, {});
+    const auto terms = refresh_terms(old.begin()->second.info, public_.make_id<CeremonyId>(), terms_.group);
+    Seats seats;
+    for (auto& [id, share] : old)
+      seat(seats, "refresh", id,
+           std::make_unique<session::KeygenMachine>(terms, id, identities_.at(id),
+                                                    std::make_shared<const KeyShare>(std::move(share))));
+    if (auto ended = deliver(seats); !ended) return ended;
+    for (const auto& [id, identity] : identities_)
+      shares_.emplace(id, machine<session::KeygenMachine>(seats, id).take_result());
+    pairs_.clear();
+    batches_.clear();
+    return {};
+  }
+  [[nodiscard]] SecretScalar share_of(PartyId id) const { return shares_.at(id).x_i + SecretScalar(curve_); }
+  /// Puts another scalar in the place of a member's share.
+  void set_share(PartyId id, SecretScalar x_i) { shares_.at(id).x_i = std::move(x_i); }
 
   Done setup(PartyId a, PartyId b) {
     Seats seats;
@@ -95,7 +115,8 @@ class WholeRun {
                                     static_cast<wire::DigestAlgorithm>(algorithm),
                                     content,
                                     1000,
-                                    0};
+                                    0,
+                                    {}};
     Scalar r;
     std::vector<Scalar> partials;
     for (auto& [id, batch] : batches_) {

@@ -28,10 +28,10 @@ units=$(option systemdunitdir); [ -n "$units" ] || units=$(pkg-config --variable
 users=$(pkg-config --variable=sysusersdir systemd 2> /dev/null || echo "$prefix/lib/sysusers.d")
 examples="$prefix/share/doc/quorate/examples"
 
-{ echo "$prefix/bin/quorate" "$prefix/$(option sbindir)/signerd" "$modules/quorate.so" "$units/signerd.service" "$users/quorate.conf" \
+{ echo "$prefix/bin/quorate" "$prefix/$(option sbindir)/signerd" "$prefix/$(option sbindir)/coordinatord" "$modules/quorate.so" "$units/signerd.service" "$units/coordinatord.service" "$users/quorate.conf" \
     "$sysconf/quorate/openssl-quorate.cnf" "$prefix/share/doc/quorate/README.md"
-  for page in quorate.1 signerd.json.5 quorate-provider.7 signerd.8; do echo "$prefix/share/man/man${page##*.}/$page"; done
-  for file in apache.conf haproxy.cfg haproxy-async.cfg nginx.conf openssl.cnf provider.json s_server.sh signerd.json signerd-systemd.json; do
+  for page in coordinatord.8 coordinatord.json.5 quorate.1 signerd.json.5 quorate-provider.7 signerd.8; do echo "$prefix/share/man/man${page##*.}/$page"; done
+  for file in apache.conf coordinatord.json haproxy.cfg haproxy-async.cfg nginx.conf openssl.cnf provider.json s_server.sh signerd.json signerd-systemd.json; do
     echo "$examples/$file"
   done; } | tr ' ' '\n' | sort > "$dir/wanted"
 (cd "$dir/root" && find . -type f | sed 's/^\.//' | sort) > "$dir/found"
@@ -83,7 +83,7 @@ missing_words() { # page, words on standard input
   local page=$1 word; plain "$page" > "$dir/page"
   while read -r word; do grep -qw -e "$word" "$dir/page" || echo "$word"; done
 }
-all_help() { "$build/tools/quorate" --help-all; for c in "init signer" "init frontend" "init admin" "ca init" "ca sign" "group assemble" "group show" "group provider"; do "$build/tools/quorate" $c --help; done; }
+all_help() { "$build/tools/quorate" --help-all; for c in "init signer" "init frontend" "init admin" "ca init" "ca sign" "group assemble" "group show" "group provider" "group coordinator" "init coordinator"; do "$build/tools/quorate" $c --help; done; }
 none_missing() { missing_words "$@" > "$dir/out"; [ ! -s "$dir/out" ]; }
 if all_help | grep -oE -e '--[a-z][a-z-]+' | sort -u | none_missing "$man/man1/quorate.1"; then pass "quorate.1 names every option"; else flunk "quorate.1 leaves out"; fi
 if "$build/tools/quorate" --help-all | sed -n 's/^\([a-z]\+\)$/\1/p' | none_missing "$man/man1/quorate.1"; then pass "quorate.1 names every command"; else flunk "quorate.1 leaves out"; fi
@@ -94,12 +94,24 @@ else
   flunk "quorate.1 leaves out"
 fi
 if "$build/signerd/signerd" --help | grep -oE -e '--[a-z][a-z-]+' | sort -u | none_missing "$man/man8/signerd.8"; then pass "signerd.8 names every option"; else flunk "signerd.8 leaves out"; fi
+if "$build/signerd/coordinatord" --help | grep -oE -e '--[a-z][a-z-]+' | sort -u | none_missing "$man/man8/coordinatord.8"; then pass "coordinatord.8 names every option"; else flunk "coordinatord.8 leaves out"; fi
 known() { # the keys that the program itself lists when it meets an unknown one
   tr '(' '\n' | sed -n 's/^known: \([a-z_, ]*\)).*/\1/p' | tr -d ' ' | tr ',' '\n'
 }
 echo '{"cluster": "x", "colour": 1, "pool": {"colour": 1}, "presign": {"colour": 1}, "tls": {"colour": 1}, "policy": [{"colour": 1}]}' > "$dir/signerd.json"
 "$build/signerd/signerd" -t --config "$dir/signerd.json" 2>&1 | known | sort -u > "$dir/keys"
 if [ "$(wc -l < "$dir/keys")" -gt 20 ] && none_missing "$man/man5/signerd.json.5" < "$dir/keys"; then pass "signerd.json.5 names every key"; else flunk "signerd.json.5 leaves out"; fi
+digits() { printf "$1%.0s" $(seq 64); }
+cat > "$dir/coordinatord.json" <<JSON
+{"cluster": "x", "listen": "h:1", "colour": 1, "keys": [{"name": "a", "file": "a", "colour": 1}], "limits": {"colour": 1},
+ "signers": [{"id": 1, "address": "h:1", "identity": "$(digits 1)", "colour": 1}, {"id": 2, "address": "h:2", "identity": "$(digits 2)"}],
+ "tls": {"certificate": "c", "key": "k", "ca": "a", "colour": 1}, "policy": [{"who": "admin/*", "keys": ["*"], "contexts": [], "colour": 1}]}
+JSON
+"$build/signerd/coordinatord" -t --config "$dir/coordinatord.json" 2>&1 | known | sort -u > "$dir/keys"
+if [ "$(wc -l < "$dir/keys")" -gt 15 ] && none_missing "$man/man5/coordinatord.json.5" < "$dir/keys"; then pass "coordinatord.json.5 names every key"; else flunk "coordinatord.json.5 leaves out"; fi
+echo '{"cluster": "x", "mode": "tier", "colour": 1, "coordinators": [{"colour": 1}], "tls": {"colour": 1}}' > "$dir/tier.json"
+"$build/tools/quorate" status --config "$dir/tier.json" 2>&1 | known | sort -u > "$dir/keys"
+if [ "$(wc -l < "$dir/keys")" -gt 8 ] && none_missing "$man/man7/quorate-provider.7" < "$dir/keys"; then pass "quorate-provider.7 names every key of mode tier"; else flunk "quorate-provider.7 leaves out"; fi
 echo '{"cluster": "x", "colour": 1, "signers": [{"colour": 1}, {"colour": 1}], "tls": {"colour": 1}, "log": {"colour": 1}}' > "$dir/provider.json"
 "$build/tools/quorate" status --config "$dir/provider.json" 2>&1 | known | sort -u > "$dir/keys"
 if [ "$(wc -l < "$dir/keys")" -gt 8 ] && none_missing "$man/man7/quorate-provider.7" < "$dir/keys"; then pass "quorate-provider.7 names every key of provider.json"; else flunk "quorate-provider.7 leaves out"; fi
@@ -110,6 +122,7 @@ if [ "$(wc -l < "$dir/reasons")" -gt 18 ] && none_missing "$man/man7/quorate-pro
 # ---- systemd ----
 unit="$dir/root$units/signerd.service"
 check "the unit starts the installed daemon" grep -q "^ExecStart=$prefix/$(option sbindir)/signerd --config $sysconf/quorate/signerd.json\$" "$unit"
+check "the coordinator's unit starts the installed daemon" grep -q "^ExecStart=$prefix/$(option sbindir)/coordinatord --config $sysconf/quorate/coordinatord.json\$" "$dir/root$units/coordinatord.service"
 check "the unit does not run as root" grep -qx "User=quorate" "$unit"
 fits() { # what the sample says is what the unit provides
   local sample="$dir/root$examples/signerd-systemd.json" key

@@ -41,7 +41,7 @@ FakeCluster::FakeCluster(Options options) : options_(std::move(options)), rng_(o
     coordinators_.push_back(std::make_unique<Coordinator>(options_.config, *coordinator_rngs_.back()));
     coordinators_.back()->add_key(info_);
   }
-  for (const auto& quorum : quorums()) deal(quorum, options_.pool);
+  for (const auto& quorum : options_.active.empty() ? quorums() : options_.active) deal(quorum, options_.pool);
 }
 
 std::vector<Quorum> FakeCluster::quorums() const {
@@ -100,6 +100,13 @@ RequestHandle FakeCluster::submit(SigningJob job, std::size_t c) {
 void FakeCluster::cancel(RequestHandle handle, std::size_t c) {
   coordinators_[c]->cancel(now_, handle);
   drain(c);
+}
+
+void FakeCluster::quarantine(const std::set<PartyId>& signers) {
+  for (std::size_t c = 0; c < coordinators_.size(); ++c) {
+    coordinators_[c]->quarantine(now_, signers);
+    drain(c);
+  }
 }
 
 FakeCluster::Outcome FakeCluster::sign(const std::string& content, Time within, std::size_t c) {
@@ -236,6 +243,9 @@ void FakeCluster::drain(std::size_t c) {
         if (!verify_ecdsa(info_.X, m, {finish->outcome->r, finish->outcome->s}) || finish->outcome->s.is_high())
           violations_.push_back("a signature does not verify or is not low-s");
       }
+    } else if (auto* assigned = std::get_if<Assigned>(&action)) {
+      assigned_.push_back({c, *assigned});
+      assigned_ids_.insert({c, assigned->assignment.presignature});
     } else {
       suspicions_.push_back(std::get<Suspicion>(action));
     }
@@ -243,6 +253,7 @@ void FakeCluster::drain(std::size_t c) {
 }
 
 void FakeCluster::check_sent(std::size_t c, const wire::SignRequest& request) {
+  unassigned_ += !assigned_ids_.contains({c, request.presignature});
   const auto [it, first] = used_for_.emplace(std::pair(c, request.presignature), subject(request));
   if (!first && it->second != subject(request)) violations_.push_back("one presignature was sent with two contents");
 }
@@ -288,7 +299,7 @@ wire::StatusReply FakeCluster::status(Signer& signer) {
   for (const auto& [id, other] : signers_) key.members.push_back(id);
   for (const auto& [quorum, pool] : signer.pools)
     key.pools.push_back({quorum, signer.id, static_cast<std::uint32_t>(pool.ready.size()),
-                         static_cast<std::uint32_t>(options_.pool)});
+                         static_cast<std::uint32_t>(options_.pool), options_.min});
   out.keys.push_back(key);
   return out;
 }
@@ -297,7 +308,11 @@ wire::LeaseReply FakeCluster::lease(std::size_t c, Signer& signer, const Quorum&
   wire::LeaseReply out;
   out.lifetime_ms = options_.lease_ms;
   const auto it = signer.pools.find(quorum);
-  if (it == signer.pools.end()) return out;
+  if (it == signer.pools.end()) {
+    if (leader_of(signer.epoch, quorum) == signer.id && activated_.insert(quorum).second)
+      at(now_ + options_.activation, [this, quorum] { deal(quorum, 16); });
+    return out;
+  }
   auto& pool = it->second;
   std::erase_if(pool.leased, [&](const auto& entry) { return entry.second <= now_; });
   if (options_.refill && pool.ready.size() < options_.pool / 2) deal(quorum, options_.pool);

@@ -26,6 +26,9 @@ class FakeCluster {
   struct Options {
     std::size_t signers = 3, threshold = 2, coordinators = 1;
     std::size_t pool = 64;                 ///< per quorum, dealt at the start
+    std::uint32_t min = 0;                 ///< of every pool, as its leader reports it
+    std::vector<Quorum> active{};          ///< those dealt at the start; empty: all
+    Time activation = milliseconds(20);    ///< until another one that is asked for has presignatures
     bool refill = true;                    ///< deal more when a pool falls below half
     std::uint32_t lease_ms = 5000;
     Time one_way = microseconds(100);      ///< delay of a message
@@ -88,6 +91,7 @@ class FakeCluster {
   RequestHandle submit(const std::string& content, Time within = milliseconds(200), std::size_t c = 0);
   RequestHandle submit(SigningJob job, std::size_t c = 0);
   void cancel(RequestHandle handle, std::size_t c = 0);
+  void quarantine(const std::set<PartyId>& signers);
   /// Submits, and runs until it is finished.
   Outcome sign(const std::string& content, Time within = milliseconds(200), std::size_t c = 0);
   void run_for(Time span) { run_until(now_ + span); }
@@ -109,6 +113,12 @@ class FakeCluster {
   [[nodiscard]] std::size_t finished() const { return outcomes_.size(); }
   [[nodiscard]] const std::vector<Sent>& sent() const { return sent_; }
   [[nodiscard]] const std::vector<Suspicion>& suspicions() const { return suspicions_; }
+  /// By coordinator, in order.
+  [[nodiscard]] const std::vector<std::pair<std::size_t, Assigned>>& assigned() const { return assigned_; }
+  /// Quorums that leaders were asked for beyond the active ones.
+  [[nodiscard]] const std::set<Quorum>& activated() const { return activated_; }
+  /// Sign requests that went out without an Assigned before them.
+  [[nodiscard]] std::size_t unassigned() const { return unassigned_; }
   template <class Message>
   [[nodiscard]] std::size_t count(Time since = kLongAgo, std::size_t c = 0) const {
     std::size_t n = 0;
@@ -152,6 +162,10 @@ class FakeCluster {
   std::map<std::pair<std::size_t, PresignatureId>, Bytes> used_for_;
   std::vector<Sent> sent_;
   std::vector<Suspicion> suspicions_;
+  std::vector<std::pair<std::size_t, Assigned>> assigned_;
+  std::set<std::pair<std::size_t, PresignatureId>> assigned_ids_;
+  std::size_t unassigned_ = 0;
+  std::set<Quorum> activated_;
   std::vector<std::string> violations_;
 };
 

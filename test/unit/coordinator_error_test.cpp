@@ -108,6 +108,23 @@ TEST(CoordinatorRefusal, EpochSwitchIsFollowed) {
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(cluster.sign("more " + std::to_string(i)).result);
 }
 
+TEST(CoordinatorRefusal, SignersThatChangeTheirEpochOneAfterTheOtherAreAskedUntilTheyAgree) {
+  FakeCluster::Options options;
+  options.signers = options.threshold = 2;
+  FakeCluster cluster(options);
+  warm_up(cluster);
+  const auto next = cluster.rng().make_id<EpochId>();
+  cluster.set_epoch(1, next);
+  const auto handle = cluster.submit("in between");
+  cluster.run_for(milliseconds(100));
+  ASSERT_EQ(cluster.outcome(handle), nullptr) << "no quorum yet, and time left";
+  cluster.set_epoch(2, next);
+  for (const auto& quorum : cluster.quorums()) cluster.deal(quorum, 32);
+  cluster.run_for(milliseconds(99));
+  ASSERT_NE(cluster.outcome(handle), nullptr);
+  EXPECT_TRUE(cluster.outcome(handle)->result) << cluster.outcome(handle)->result.error().what();
+}
+
 TEST(CoordinatorRefusal, QuorumsAcrossTwoEpochsAreNotUsed) {
   FakeCluster cluster;
   warm_up(cluster);

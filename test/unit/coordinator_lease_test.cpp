@@ -275,12 +275,12 @@ TEST(IdLedger, SpentIdsStaySpentAndMemoryStaysBounded) {
   EXPECT_FALSE(ledger.hold(id(1)));
   ledger.release(id(1));
   EXPECT_TRUE(ledger.hold(id(1)));
-  ledger.spend(id(1));
+  ledger.spend(id(1), Digest{});
   EXPECT_EQ(ledger.held(), 0u);
   EXPECT_FALSE(ledger.hold(id(1)));
-  for (std::uint32_t n = 2; n < 8000; ++n) ledger.spend(id(n));
+  for (std::uint32_t n = 2; n < 8000; ++n) ledger.spend(id(n), Digest{});
   EXPECT_FALSE(ledger.hold(id(1)));
-  for (std::uint32_t n = 8000; n < 40000; ++n) ledger.spend(id(n));
+  for (std::uint32_t n = 8000; n < 40000; ++n) ledger.spend(id(n), Digest{});
   EXPECT_FALSE(ledger.spent(id(1)));
   EXPECT_TRUE(ledger.spent(id(39999 - 8000)));
 }

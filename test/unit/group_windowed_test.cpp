@@ -102,6 +102,49 @@ TEST(Windowed, EveryScalarTimesEveryPointOfTheToyCurve) {
   }
 }
 
+/// Sums on both sides of a block of points: right, and wrong in one place.
+void check_vanishing(const Curve& curve) {
+  sim::SeededRng rng(11, curve.name());
+  for (const std::size_t n : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{31}, std::size_t{32}, std::size_t{33}, std::size_t{70}}) {
+    std::vector<SecretScalar> k;
+    std::vector<Point> p;
+    Point sum(curve);
+    for (std::size_t i = 0; i < n; ++i) {
+      k.push_back(i % 7 == 3 ? SecretScalar(curve) : SecretScalar::random(curve, rng));
+      p.push_back(i % 5 == 4 ? Point(curve) : Point::mul_base(SecretScalar::random(curve, rng)));
+      sum += p.back().mul(k.back());
+    }
+    const SecretScalar g = SecretScalar::random(curve, rng);
+    const Point q = (sum + Point::mul_base(g)).negate();
+    EXPECT_TRUE(vanishes(k, p, g, q)) << n;
+    EXPECT_FALSE(vanishes(k, p, g, q + Point::generator(curve))) << n;
+    EXPECT_FALSE(vanishes(k, p, g + SecretScalar(Scalar(curve, 1)), q)) << n;
+    for (std::size_t i = 0; i < n; ++i) {
+      if (p[i].is_infinity()) continue;
+      k[i] = k[i] + SecretScalar(Scalar(curve, 1));
+      EXPECT_FALSE(vanishes(k, p, g, q)) << n << " " << i;
+      k[i] = k[i] - SecretScalar(Scalar(curve, 1));
+    }
+  }
+  EXPECT_TRUE(vanishes({}, {}, SecretScalar(curve), Point(curve)));
+}
+
+TEST(Windowed, SumsOfP256VanishOnlyIfTheyAreRight) { check_vanishing(Curve::p256()); }
+TEST(Windowed, SumsOfP384VanishOnlyIfTheyAreRight) { check_vanishing(Curve::p384()); }
+
+TEST(Windowed, SumsOfTheToyCurveVanishExactlyWhenTheyShould) {
+  const Curve& toy = Curve::toy();
+  const Point generator = Point::generator(toy);
+  for (unsigned k = 0; k < 241; k += 3)
+    for (unsigned p = 0; p < 241; p += 7)
+      for (unsigned g = 0; g < 241; g += 11) {
+        const SecretScalar factors[] = {SecretScalar(Scalar(toy, k)), SecretScalar(Scalar(toy, 240))};
+        const Point points[] = {generator.mul_var(Scalar(toy, p)), generator};
+        const Point q = generator.mul_var(Scalar(toy, 5));
+        ASSERT_EQ(vanishes(factors, points, SecretScalar(Scalar(toy, g)), q), (k * p + 240 + g + 5) % 241 == 0);
+      }
+}
+
 TEST(Coordinates, FromAffineRefusesAPointOffTheCurve) {
   EXPECT_DEATH(static_cast<void>(from_affine(Curve::p384(), Limbs{1}, Limbs{1})), "");
 }

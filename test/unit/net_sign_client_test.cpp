@@ -502,7 +502,7 @@ TEST_F(SignClientTest, ARequestDeliversRepliesInOrder) {
 TEST_F(SignClientTest, ARequestEndsWithTheRefusalTheLostLinkOrTheTime) {
   auto c = client();
   const auto ask = [&](PartyId id, milliseconds limit) {
-    wire::SignRequest request{{{}, 0}, {1, 2}, signers_.key().id, {}, kContext, kDigest, content_of("x"), 100, 0};
+    wire::SignRequest request{{{}, 0}, {1, 2}, signers_.key().id, {}, kContext, kDigest, content_of("x"), 100, 0, {}};
     return c->request(id, wire::MessageType::SignRequest, wire::encode(request), [](const wire::Envelope&) { return true; },
                       limit);
   };

@@ -55,14 +55,14 @@ class Verdicts : public testing::Test {
     return third->sid;
   }
   void expect_pair_on_disk() {
-    EXPECT_TRUE(member().written_disputes().pair_blocked(world.epoch, leader, victim));
-    EXPECT_TRUE(member().disputes.pair_blocked(world.epoch, leader, victim));
+    EXPECT_TRUE(member().written_disputes().pair_blocked(leader, victim));
+    EXPECT_TRUE(member().disputes.pair_blocked(leader, victim));
     EXPECT_FALSE(member().setups.state(world.epoch, leader)) << "its OT state must be wiped";
   }
   void expect_quorum_on_disk() {
-    EXPECT_TRUE(member().written_disputes().quorum_blocked(world.epoch, quorum));
-    EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
-    EXPECT_FALSE(member().disputes.pair_blocked(world.epoch, leader, victim));
+    EXPECT_TRUE(member().written_disputes().quorum_blocked(world.key(), quorum));
+    EXPECT_TRUE(member().disputes.quorum_blocked(world.key(), quorum));
+    EXPECT_FALSE(member().disputes.pair_blocked(leader, victim));
     EXPECT_TRUE(member().setups.state(world.epoch, leader)) << "the pair is not in dispute";
   }
   /// From now on nothing can be written.
@@ -139,7 +139,7 @@ TEST_F(Verdicts, of_a_setup_outlive_a_lost_link) {
   second.sessions.abort_with(1, "lost the link");
   EXPECT_EQ(second.disputes.size(), 0U);
   world.run_io();
-  EXPECT_TRUE(second.written_disputes().pair_blocked(world.epoch, 1, 2));
+  EXPECT_TRUE(second.written_disputes().pair_blocked(1, 2));
 }
 
 TEST_F(Verdicts, of_a_pair_are_durable_before_anything_is_answered_and_before_its_sessions_end) {
@@ -233,13 +233,13 @@ TEST_F(Verdicts, of_a_quorum_that_cannot_be_written_block_it_at_once_and_are_ans
   world.sent.clear();
   world.run_io();
   EXPECT_TRUE(world.sent.empty());
-  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.key(), quorum));
   auto now = Clock::now() + hours(1);
   member().presigner.tick(now);
   find_disk();
   member().presigner.tick(now + std::chrono::milliseconds(999));
   EXPECT_TRUE(world.sent_by(victim, MessageType::PresignAbort).empty());
-  EXPECT_FALSE(member().written_disputes().quorum_blocked(world.epoch, quorum));
+  EXPECT_FALSE(member().written_disputes().quorum_blocked(world.key(), quorum));
   world.passes = [&](const wire::Envelope& e) {
     if (e.type == MessageType::PresignAbort) expect_quorum_on_disk();
     return false;
@@ -259,8 +259,8 @@ TEST_F(Verdicts, of_a_pair_stop_the_signer_also_while_one_of_a_quorum_waits_for_
   world.run_io();
   EXPECT_THROW(member().setups.destroy(world.epoch, leader, {Fault::OtCheck, Blame::pair(victim, leader), ""}),
                std::runtime_error);
-  EXPECT_FALSE(member().disputes.pair_blocked(world.epoch, leader, victim));
-  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
+  EXPECT_FALSE(member().disputes.pair_blocked(leader, victim));
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.key(), quorum));
 }
 
 TEST_F(Verdicts, that_come_late_and_cannot_be_written_stop_the_signer) {
@@ -276,7 +276,7 @@ TEST_F(Verdicts, of_a_quorum_that_come_late_and_cannot_be_written_block_it_and_a
   member().sessions.tick(Clock::now() + hours(1));
   lose_disk();
   world.run_io();
-  EXPECT_TRUE(member().disputes.quorum_blocked(world.epoch, quorum));
+  EXPECT_TRUE(member().disputes.quorum_blocked(world.key(), quorum));
   find_disk();
   member().presigner.tick(Clock::now() + hours(1));
   expect_quorum_on_disk();

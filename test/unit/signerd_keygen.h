@@ -23,6 +23,18 @@ class Keygen : public testing::Test {
     for (PartyId id : request.members) ask(id, request);
     return request.ceremony;
   }
+  /// A refresh of the key that begin() made, at these signers.
+  CeremonyId begin_refresh(const EpochId& previous, const Quorum& at = {1, 2, 3}) {
+    wire::KeygenRequest request;
+    request.ceremony = rng.make_id<CeremonyId>();
+    request.threshold = 2;
+    request.name = "web";
+    request.group = world.group.digest();
+    request.members = {1, 2, 3};
+    request.previous = previous;
+    for (PartyId id : at) ask(id, request);
+    return request.ceremony;
+  }
   void ask(PartyId id, const wire::KeygenRequest& request) {
     const net::PeerIdentity admin{wire::Role::Admin, kNobody, "alice", "test"};
     world.at(id).ceremonies.on_request(
@@ -101,7 +113,12 @@ class Keygen : public testing::Test {
     };
   }
 
-  World world{3};
+  World world{3, limits()};
+  static PoolLimits limits() {
+    PoolLimits small;
+    small.target = small.min = 1;
+    return small;
+  }
   sim::SeededRng rng{11};
   std::map<PartyId, std::vector<wire::Envelope>> answers;
   std::map<PartyId, int> confirmations;

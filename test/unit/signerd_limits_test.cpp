@@ -31,7 +31,12 @@ TEST_F(Plans, batches_of_one_leader_at_a_time_are_bounded) {
   EXPECT_FALSE(joins(world.plan(quorum, 3)));
   call_off(running[1]);
   EXPECT_TRUE(joins(world.plan(quorum, 3))) << "a refused plan has used up its number";
-  EXPECT_FALSE(joins(world.plan(quorum, 4)));
+  // An hour went by: the first takes no step any more, it holds no slot.
+  EXPECT_TRUE(joins(world.plan(quorum, 4)));
+  EXPECT_FALSE(joins(world.plan(quorum, 5)));
+  now += hours(1);
+  EXPECT_TRUE(joins(world.plan(quorum, 5)));
+  EXPECT_FALSE(joins(world.plan(quorum, 6))) << "of those that hang, too, there is an end";
 }
 
 TEST_F(Plans, batches_beyond_the_own_and_the_common_size_are_refused) {

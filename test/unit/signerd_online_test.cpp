@@ -1,5 +1,7 @@
 // Single use, as callers see it: many of them, one presignature (SPEC 6.2).
 #include <boost/asio/executor_work_guard.hpp>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "protocol/tecdsa/message.h"
@@ -58,7 +60,7 @@ class SingleUse : public testing::Test {
   wire::SignRequest request(std::uint32_t index, Bytes content,
                             Context context = Context::Tls13ServerCertificateVerify,
                             DigestAlgorithm digest = DigestAlgorithm::Sha256) const {
-    return {{sid, index}, {1, 2}, lockstep_key(), epoch(), context, digest, std::move(content), 1000, 0};
+    return {{sid, index}, {1, 2}, lockstep_key(), epoch(), context, digest, std::move(content), 1000, 0, {}};
   }
   KeyId lockstep_key() const { return lockstep.group().info().key; }
   EpochId epoch() const { return lockstep.group().info().epoch; }
@@ -224,6 +226,52 @@ TEST_F(SingleUse, what_is_refused_spends_nothing) {
 }
 
 /// As in the daemon, callers come from many threads and meet on the I/O thread's queue.
+TEST_F(SingleUse, the_front_end_that_a_coordinator_speaks_for_is_in_the_audit) {
+  const auto file = std::filesystem::temp_directory_path() / ("quorate-audit-" + std::to_string(::getpid()));
+  const Audit written = *Audit::open(file);
+  Online signer(1, lockstep.group().identities.at(1), Digest{}, *rings.at(1), policy, written,
+                [] { return std::vector<PartyId>{}; });
+  const net::PeerIdentity coordinator{wire::Role::Coordinator, kNobody, "c1", "test"};
+  const auto ask_as = [&](const net::PeerIdentity& who, const wire::SignRequest& asked) {
+    return signer.answer(who, {MessageType::SignRequest, SessionId{}, kNobody, 1, wire::encode(asked)}, now).value();
+  };
+  auto spoken_for = request(0, tls13_content(1));
+  spoken_for.frontend = "quorate:test/frontend/web-7";
+  EXPECT_TRUE(signed_by(ask_as(coordinator, spoken_for)));
+  EXPECT_TRUE(signed_by(ask_as(coordinator, request(1, tls13_content(1)))));
+  // Nobody but a coordinator speaks for others: the audit would name the wrong one.
+  spoken_for.presignature.index = 2;
+  const auto refused = ask_as(caller(1), spoken_for);
+  ASSERT_EQ(refused.type, MessageType::Refusal);
+  EXPECT_EQ(wire::decode<wire::Refusal>(refused.payload)->code, SignErrorCode::PolicyDenied);
+  written.flush();
+  std::vector<nlohmann::json> lines;
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  std::filesystem::remove(file);
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0].at("frontend"), "quorate:test/frontend/web-7");
+  EXPECT_EQ(lines[0].at("who"), coordinator.uri());
+  EXPECT_FALSE(lines[1].contains("frontend"));
+  EXPECT_EQ(lines[2].at("outcome"), "refused");
+  EXPECT_EQ(lines[2].at("who"), caller(1).uri());
+}
+
+TEST_F(SingleUse, the_status_says_below_which_depth_a_pool_is_too_shallow) {
+  for (auto& [epoch, key] : rings.at(1)->all()) key->used_at = now;  // else the target is the minimum
+  const auto answer = signers.at(1)->answer(
+      caller(1), {MessageType::StatusRequest, SessionId{}, kNobody, 1, wire::encode(wire::StatusRequest{})}, now);
+  const auto status = wire::decode<wire::StatusReply>(answer->payload);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->quarantine, 0U);
+  ASSERT_FALSE(status->keys.empty());
+  for (const auto& key : status->keys)
+    for (const auto& pool : key.pools) {
+      EXPECT_EQ(pool.min, PoolLimits{}.min);
+      EXPECT_EQ(pool.target, PoolLimits{}.target);
+    }
+}
+
 TEST_F(SingleUse, of_callers_with_different_contents_for_one_presignature_exactly_one_gets_it) {
   constexpr int kCallers = 8;
   boost::asio::io_context io{1};

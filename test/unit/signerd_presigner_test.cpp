@@ -122,7 +122,7 @@ TEST_F(Plans, after_a_failure_the_next_waits) {
 }
 
 TEST_F(Plans, a_quorum_in_dispute_or_with_a_pair_in_dispute_is_refused) {
-  ASSERT_TRUE(member().disputes.add_quorum(world.epoch, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
+  ASSERT_TRUE(member().disputes.add_quorum(world.key(), world.epoch, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
   EXPECT_TRUE(joins_and_ends(world.plan(quorum, 1))) << "another quorum's dispute";
   const PartyId other = static_cast<PartyId>(6 - leader - victim);
   ASSERT_TRUE(member().disputes.add_pair(world.epoch, leader, other,
@@ -172,30 +172,6 @@ TEST(PlansOfTwoQuorums, each_quorum_has_numbers_of_its_own) {
     }
   }
   FAIL() << "no epoch with such quorums";
-}
-
-TEST(PlansOfManySigners, a_quorum_that_is_not_active_is_refused) {
-  World world(12, 2);
-  std::optional<Quorum> idle, active;
-  for (PartyId a = 1; a <= 12; ++a) {
-    for (PartyId b = static_cast<PartyId>(a + 1); b <= 12; ++b) {
-      const Quorum quorum{a, b};
-      const auto& known = world.at(a).keys.by_epoch(world.epoch)->quorums;
-      auto& kind = std::find(known.begin(), known.end(), quorum) == known.end() ? idle : active;
-      if (!kind) kind = quorum;
-    }
-  }
-  ASSERT_TRUE(idle && active);
-  for (const auto& quorum : {*idle, *active}) {
-    world.up = std::set<PartyId>(quorum.begin(), quorum.end());
-    world.set_up();
-    const auto plan = world.plan(quorum, 1);
-    ASSERT_EQ(plan.setups.size(), 1U);
-    const PartyId leader = leader_of(world.epoch, quorum),
-                  member = quorum[0] == leader ? quorum[1] : quorum[0];
-    world.at(member).receive(world.start(plan, member));
-    EXPECT_EQ(world.at(member).sessions.has(plan.sid()), quorum == *active);
-  }
 }
 
 }  // namespace

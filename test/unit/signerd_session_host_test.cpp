@@ -380,5 +380,34 @@ TEST_F(EarlyMessages, are_forgotten_with_time_and_with_the_link) {
   EXPECT_EQ(kept_for(2, {2}), 0U);
 }
 
+TEST(HostInTheBackground, steps_of_bounded_share_all_run_and_a_rest_ends_with_the_host) {
+  boost::asio::io_context io{1};
+  int ended = 0;
+  {
+    SessionHost host(io, 1, [](const wire::Envelope&) { return true; }, CpuShare(0.01));
+    for (std::uint8_t number = 1; number <= 3; ++number) {
+      auto machine = std::make_shared<ScriptedMachine>();
+      machine->on_start = [] {
+        volatile unsigned work = 0;  // some CPU time, so that a rest is due
+        for (unsigned i = 0; i < 200'000; ++i) work = work + i;
+        Step step;
+        step.done = true;
+        return step;
+      };
+      SessionHost::Session session;
+      session.background = true;
+      session.on_end = [&](const SessionHost::Ending& ending) { ended += ending.abort ? 0 : 1; };
+      SessionId sid;
+      sid.bytes[0] = number;
+      ASSERT_TRUE(host.open(sid, std::move(machine), std::move(session)));
+    }
+    while (ended < 3) {
+      io.restart();
+      io.run_one_for(std::chrono::milliseconds(100));
+    }
+  }
+  EXPECT_EQ(ended, 3);
+}
+
 }  // namespace
 }  // namespace quorate::signerd

@@ -177,7 +177,7 @@ TEST_F(Setups, a_refusal_or_timeout_of_the_peer_is_no_dispute_but_any_other_faul
   }
   const auto open = opening(now);
   opener().receive({MessageType::SetupAbort, open.sid, 2, 1, wire::encode_abort(Fault::PprfCheck)});
-  EXPECT_TRUE(opener().written_disputes().pair_blocked(world.epoch, 1, 2));
+  EXPECT_TRUE(opener().written_disputes().pair_blocked(1, 2));
   const auto told = world.sent_by(1, MessageType::SetupReady);
   EXPECT_FALSE(told.empty()) << "the others must not plan with this pair";
 }

@@ -69,6 +69,42 @@ TEST_F(Store, the_share_does_not_stand_in_the_file_and_nobody_else_may_read_it) 
   }
 }
 
+TEST_F(Store, shares_of_the_former_state_key_are_sealed_anew_and_need_it_no_more) {
+  const KeyShare share = make_share(Curve::p256());
+  ASSERT_TRUE(open(1, 1).save(share));
+  auto store = open(1, 2);
+  ASSERT_FALSE(store.load());
+  EXPECT_EQ(*store.tidy(key(3)), 0U) << "neither key opens it";
+  EXPECT_EQ(*store.tidy(std::nullopt), 0U);
+  ASSERT_FALSE(store.load());
+  EXPECT_EQ(*store.tidy(key(1)), 1U);
+  EXPECT_EQ(*store.tidy(key(1)), 0U) << "done";
+  ASSERT_TRUE(open(1, 2).load());
+  EXPECT_EQ(open(1, 2).load()->front().x_i.montgomery(), share.x_i.montgomery());
+  EXPECT_FALSE(open(1, 1).load());
+  EXPECT_EQ(*open(2, 3).tidy(key(2)), 0U) << "of another signer";
+}
+
+TEST_F(Store, a_wiped_share_is_gone_and_a_half_wiped_one_goes_later) {
+  const KeyShare share = make_share(Curve::p256());
+  const auto file = directory / "state" / (share.info.epoch.hex() + ".share");
+  auto store = open();
+  ASSERT_TRUE(store.save(share));
+  ASSERT_TRUE(store.wipe(share.info.epoch));
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_TRUE(store.load()->empty());
+  EXPECT_TRUE(store.wipe(share.info.epoch)) << "nothing left to do";
+  ASSERT_TRUE(store.save(share));
+  fs::rename(file, file.string() + ".wiped");
+  EXPECT_TRUE(store.load()->empty());
+  ASSERT_TRUE(store.tidy(std::nullopt));
+  EXPECT_FALSE(fs::exists(file.string() + ".wiped"));
+  ASSERT_TRUE(store.save(share));
+  fs::rename(file, file.string() + ".wiped");
+  EXPECT_TRUE(store.wipe(share.info.epoch));
+  EXPECT_FALSE(fs::exists(file.string() + ".wiped"));
+}
+
 TEST_F(Store, another_state_key_another_signer_or_any_damage_is_an_error_that_names_the_file) {
   ASSERT_TRUE(open().save(make_share(Curve::p256())));
   EXPECT_FALSE(open(1, 2).load());
@@ -108,23 +144,71 @@ TEST_F(Store, a_ceremony_is_joined_once_also_after_a_restart) {
 }
 
 TEST_F(Store, disputes_survive_a_restart_and_block_pair_and_quorum) {
-  const auto epoch = sim::SeededRng(4).make_id<EpochId>();
+  sim::SeededRng rng(4);
+  const auto epoch = rng.make_id<EpochId>();
+  const auto key = rng.make_id<KeyId>(), other_key = rng.make_id<KeyId>();
   const fs::path file = directory / "disputes.json";
   {
     auto disputes = *Disputes::open(file);
     ASSERT_TRUE(disputes.add_pair(epoch, 3, 1, {Fault::OtCheck, Blame::pair(3, 1), "why \xff"}));
-    ASSERT_TRUE(disputes.add_quorum(epoch, {1, 2, 4}, {Fault::RowSum, Blame::quorum(), ""}));
+    ASSERT_TRUE(disputes.add_quorum(key, epoch, {1, 2, 4}, {Fault::RowSum, Blame::quorum(), ""}));
   }
   auto disputes = Disputes::open(file);
   ASSERT_TRUE(disputes) << disputes.error();
-  EXPECT_TRUE(disputes->pair_blocked(epoch, 1, 3));
-  EXPECT_FALSE(disputes->pair_blocked(epoch, 1, 2));
-  EXPECT_FALSE(disputes->pair_blocked(EpochId{}, 1, 3));
-  EXPECT_TRUE(disputes->quorum_blocked(epoch, {1, 2, 3}));
-  EXPECT_TRUE(disputes->quorum_blocked(epoch, {1, 2, 4}));
-  EXPECT_FALSE(disputes->quorum_blocked(epoch, {1, 2, 5}));
+  EXPECT_TRUE(disputes->pair_blocked(1, 3));
+  EXPECT_FALSE(disputes->pair_blocked(1, 2));
+  for (const auto& any : {key, other_key}) EXPECT_TRUE(disputes->quorum_blocked(any, {1, 2, 3})) << "a pair in it";
+  EXPECT_TRUE(disputes->quorum_blocked(key, {1, 2, 4}));
+  EXPECT_FALSE(disputes->quorum_blocked(other_key, {1, 2, 4})) << "another key's";
+  EXPECT_FALSE(disputes->quorum_blocked(key, {1, 2, 5}));
+  EXPECT_EQ(disputes->entries()[0].fault, Fault::OtCheck);
+  EXPECT_EQ(disputes->entries()[1].epoch, epoch);
   std::ofstream(file) << "{ \"disputes\": [ {} ] }";
   EXPECT_FALSE(Disputes::open(file));
+}
+
+TEST_F(Store, a_dispute_of_a_quorum_without_a_key_blocks_it_for_every_key) {
+  const fs::path file = directory / "disputes.json";
+  std::ofstream(file) << R"({"disputes": [{"time": "t", "epoch": ")" << EpochId{}.hex()
+                      << R"(", "members": [1, 2], "quorum": true, "fault": "RowSum", "detail": ""}]})";
+  auto disputes = Disputes::open(file);
+  ASSERT_TRUE(disputes) << disputes.error();
+  EXPECT_TRUE(disputes->quorum_blocked(sim::SeededRng(1).make_id<KeyId>(), {1, 2}));
+}
+
+TEST_F(Store, disputes_with_an_unknown_fault_are_damaged) {
+  const fs::path file = directory / "disputes.json";
+  std::ofstream(file) << R"({"disputes": [{"time": "t", "epoch": ")" << EpochId{}.hex()
+                      << R"(", "members": [1, 2], "quorum": true, "fault": "Rowsum", "detail": ""}]})";
+  EXPECT_FALSE(Disputes::open(file));
+}
+
+TEST_F(Store, disputes_of_epochs_that_are_over_are_cleared_for_good_and_no_others) {
+  sim::SeededRng rng(4);
+  const auto old = rng.make_id<EpochId>(), active = rng.make_id<EpochId>();
+  const fs::path file = directory / "disputes.json";
+  auto disputes = *Disputes::open(file);
+  ASSERT_TRUE(disputes.add_pair(old, 1, 2, {Fault::OtCheck, Blame::pair(1, 2), ""}));
+  ASSERT_TRUE(disputes.add_pair(old, 1, 3, {Fault::OtCheck, Blame::pair(1, 3), ""}));
+  ASSERT_TRUE(disputes.add_pair(active, 1, 3, {Fault::OtCheck, Blame::pair(1, 3), ""}));
+  const auto over = [&](const EpochId& epoch) { return epoch != active; };
+  EXPECT_EQ(disputes.clear(over).value(), 2U);
+  for (const auto& list : {disputes, *Disputes::open(file)}) {
+    EXPECT_FALSE(list.pair_blocked(1, 2));
+    EXPECT_TRUE(list.pair_blocked(1, 3)) << "also in dispute in an epoch that goes on";
+    EXPECT_EQ(list.size(), 1U);
+  }
+  EXPECT_EQ(disputes.clear(over).value(), 0U);
+}
+
+TEST_F(Store, disputes_that_cannot_be_cleared_on_disk_are_not_cleared) {
+  fs::create_directories(directory / "gone");
+  auto disputes = *Disputes::open(directory / "gone" / "disputes.json");
+  ASSERT_TRUE(disputes.add_pair({}, 1, 2, {Fault::OtCheck, Blame::pair(1, 2), ""}));
+  fs::remove_all(directory / "gone");
+  EXPECT_FALSE(disputes.clear([](const EpochId&) { return true; }));
+  EXPECT_TRUE(disputes.pair_blocked(1, 2));
+  EXPECT_FALSE(disputes.unwritten());
 }
 
 TEST_F(Store, a_dispute_that_cannot_be_written_is_not_taken_for_known) {
@@ -138,19 +222,19 @@ TEST_F(Store, a_dispute_that_cannot_be_written_is_not_taken_for_known) {
 
 TEST_F(Store, a_quorum_whose_dispute_cannot_be_written_is_blocked_and_written_with_the_next) {
   auto disputes = *Disputes::open(directory / "missing" / "disputes.json");
-  EXPECT_FALSE(disputes.add_quorum({}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
+  EXPECT_FALSE(disputes.add_quorum({}, {}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""}));
   EXPECT_TRUE(disputes.quorum_blocked({}, {1, 2}));
   EXPECT_TRUE(disputes.unwritten());
   EXPECT_FALSE(disputes.write());
-  EXPECT_FALSE(disputes.add_quorum({}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""})) << "known, but not written";
+  EXPECT_FALSE(disputes.add_quorum({}, {}, {1, 2}, {Fault::RowSum, Blame::quorum(), ""})) << "known, but not written";
   EXPECT_FALSE(disputes.add_pair({}, 1, 3, {Fault::OtCheck, Blame::pair(1, 3), ""}));
   fs::create_directories(directory / "missing");
   EXPECT_TRUE(disputes.add_pair({}, 2, 3, {Fault::OtCheck, Blame::pair(2, 3), ""}));
   EXPECT_FALSE(disputes.unwritten());
   auto again = *Disputes::open(directory / "missing" / "disputes.json");
   EXPECT_TRUE(again.quorum_blocked({}, {1, 2}));
-  EXPECT_TRUE(again.pair_blocked({}, 2, 3));
-  EXPECT_FALSE(again.pair_blocked({}, 1, 3));
+  EXPECT_TRUE(again.pair_blocked(2, 3));
+  EXPECT_FALSE(again.pair_blocked(1, 3));
 }
 
 TEST_F(Store, key_files_must_be_private_whole_and_are_never_overwritten) {

@@ -10,6 +10,7 @@
 #include "protocol/wire/presign_codec.h"
 #include "protocol/wire/setup_codec.h"
 #include "signerd/ceremonies.h"
+#include "signerd/epoch_switch.h"
 #include "signerd/presigner.h"
 #include "test/sim/dealer.h"
 #include "test/sim/seeded_rng.h"
@@ -89,6 +90,11 @@ struct Signer {
         presigner(id, identity, keys, setups, sessions, disputes, log, mesh, {}),
         ceremonies(id, identity, group, store, keys, sessions, policy, log, mesh) {
     ceremonies.on_key = [this](const EpochId& epoch) { setups.key_added(epoch); };
+    epoch_switch.on_wiped = [this](const PublicKeyInfo& old) {
+      presigner.forget(old.epoch);
+      setups.forget(old.epoch);
+      ceremonies.forget_successors(old.epoch);
+    };
   }
   static StateKey state_key() { return StateKey(sim::SeededRng(1).make<std::array<std::uint8_t, 32>>()); }
 
@@ -118,6 +124,7 @@ struct Signer {
   PairSetups setups;
   Presigner presigner;
   Ceremonies ceremonies;
+  EpochSwitch epoch_switch{keys, store, log};
 };
 
 /// Signers 1..N in one process. The test is the network between them and the thread that they all run on;
@@ -139,7 +146,9 @@ class World {
     identities_ = std::move(dealt.identities);
     epoch = dealt.info().epoch;
     build(limits);
-    for (auto& [id, share] : dealt.shares) signers_.at(id)->keys.add(std::move(share));
+    // In use, as long as the test may take: pools are filled up to their target.
+    for (auto& [id, share] : dealt.shares)
+      signers_.at(id)->keys.add(std::move(share)).used_at = Clock::now() + std::chrono::hours(24 * 365);
   }
 
   /// Sees every message when it is sent; false drops it. Default: all arrive.
@@ -163,6 +172,25 @@ class World {
     io.restart();
     io.poll();
   }
+  /// A new process of a signer, with nothing but what is on disk; the others notice.
+  void restart(PartyId id) {
+    signers_.erase(id);
+    add(id);
+    EXPECT_TRUE(at(id).store.tidy(std::nullopt));
+    EXPECT_TRUE(at(id).ceremonies.load());
+    for (auto& [peer, other] : signers_) {
+      if (peer == id) continue;
+      other->sessions.abort_with(id, "lost the link");
+      for (auto& [epoch, key] : other->keys.all()) key->pools.drop_shared_with(id);
+    }
+    for (auto& [peer, other] : signers_) {
+      if (peer == id || !linked(peer, id)) continue;
+      other->setups.peer_up(id, true, now());
+      other->ceremonies.peer_up(id);
+      at(id).setups.peer_up(peer, true, now());
+      at(id).ceremonies.peer_up(peer);
+    }
+  }
   /// Makes the set-ups of all pairs that are told, for the dealt key.
   void set_up() {
     for (auto& [id, signer] : signers_)
@@ -179,6 +207,8 @@ class World {
     return up.empty() || (up.contains(a) && up.contains(b));
   }
 
+  /// The dealt key.
+  KeyId key() { return signers_.begin()->second->keys.by_epoch(epoch)->info().key; }
   /// A plan as the leader would make it, if `from` were asked about the set-ups.
   PresignPlan plan(const Quorum& quorum, std::uint64_t number, std::uint32_t batch = 1) {
     const PartyId leader = leader_of(epoch, quorum);
@@ -209,16 +239,17 @@ class World {
 
  private:
   void build(PoolLimits limits) {
+    limits_ = limits;
     for (const auto& [id, identity] : identities_) {
-      const auto own = directory.path() / std::to_string(id);
-      std::filesystem::create_directories(own);
-      const PartyId me = id;
-      signers_.emplace(
-          id, std::make_unique<Signer>(id, identity, group, own, io,
-                                       MeshView{[this](const wire::Envelope& e) { return send(e); },
-                                                [this, me](PartyId peer) { return linked(me, peer); }},
-                                       limits));
+      std::filesystem::create_directories(directory.path() / std::to_string(id));
+      add(id);
     }
+  }
+  void add(PartyId id) {
+    signers_.emplace(id, std::make_unique<Signer>(id, identities_.at(id), group, directory.path() / std::to_string(id), io,
+                                                  MeshView{[this](const wire::Envelope& e) { return send(e); },
+                                                           [this, id](PartyId peer) { return linked(id, peer); }},
+                                                  limits_));
   }
   bool send(const wire::Envelope& envelope) {
     ++moved_;
@@ -235,6 +266,7 @@ class World {
   sim::SeededRng rng_{7, "plans"};
   std::map<PartyId, IdentityKey> identities_;
   std::map<PartyId, std::unique_ptr<Signer>> signers_;
+  PoolLimits limits_;
   std::size_t moved_ = 0;
 };
 

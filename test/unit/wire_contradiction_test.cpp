@@ -15,7 +15,7 @@ TEST(WireContradiction, ContradictionsAreRejected) {
   EXPECT_EQ(reason(MessageType::Hello, "00" "01" "03" "01" "63" + id_hex("11")), Reason::OutOfRange);
   EXPECT_EQ(reason(MessageType::Hello, "01" "01" "05" "01" "63" + id_hex("11")), Reason::UnknownValue);
   // KeygenRequest: threshold above the number of members
-  EXPECT_EQ(reason(MessageType::KeygenRequest, id_hex("01") + "01" "04" "03" "777777" + id_hex("02") + "03" "010203"),
+  EXPECT_EQ(reason(MessageType::KeygenRequest, id_hex("01") + "01" "04" "03" "777777" + id_hex("02") + "03" "010203" + id_hex("03")),
             Reason::Mismatch);
   // KeygenResult: nobody is to blame and yet there is a party; a pair without the other one
   EXPECT_EQ(reason(MessageType::KeygenResult, "00" "07" "000200" "0000" "00000000"), Reason::OutOfRange);
@@ -42,6 +42,9 @@ TEST(WireContradiction, ContradictionsAreRejected) {
   EXPECT_EQ(reason(MessageType::ConfirmRequest, head + "01" "04" "00000000"), Reason::UnknownValue);
   EXPECT_EQ(reason(MessageType::ConfirmRequest, head + "01" "01" "00010001"), Reason::TooLong);
   EXPECT_EQ(reason(MessageType::SignRequest, head + "01" "01" "00000000" "00000000" "0401"), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::SignRequest, head + "01" "01" "00000000" "00000000" "0001" "0100"), Reason::TooLong);
+  EXPECT_EQ(reason(MessageType::SignRequest, head + "01" "01" "00000000" "00000000" "0001" "0001" "0a"),
+            Reason::NotText);
   EXPECT_EQ(reason(MessageType::Refusal, "00" "0000"), Reason::UnknownValue);
   EXPECT_EQ(reason(MessageType::Refusal, "0a" "0000"), Reason::UnknownValue);
   EXPECT_EQ(reason(MessageType::Refusal, "01" "0101"), Reason::TooLong);
@@ -51,6 +54,67 @@ TEST(WireContradiction, ContradictionsAreRejected) {
   const auto plan = "01" + id_hex("01") + id_hex("02") + "02" "0102";
   EXPECT_EQ(reason(MessageType::PresignStart, plan + "00000000"), Reason::OutOfRange);
   EXPECT_EQ(reason(MessageType::PresignStart, plan + "00000101"), Reason::OutOfRange);
+}
+
+TEST(WireContradiction, DisputesAndQuarantinesThatContradictThemselvesAreRejected) {
+  auto reason = [](MessageType type, const std::string& payload) {
+    return sample::recode(type, Curve::p256(), *from_hex(payload)).error().reason;
+  };
+  // DisputeNotice: a pair of one, in the wrong order, beyond the group; signed by a third one; no such fault
+  const auto signature = times("02", 64);
+  const auto notice = [&](const std::string& numbers) { return id_hex("01") + numbers + signature; };
+  ASSERT_TRUE(sample::recode(MessageType::DisputeNotice, Curve::p256(), *from_hex(notice("02" "03" "0d" "03"))));
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("03" "03" "0d" "03")), Reason::NotAscending);
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("03" "02" "0d" "03")), Reason::NotAscending);
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("00" "03" "0d" "03")), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("02" "11" "0d" "02")), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("02" "03" "0d" "04")), Reason::Mismatch);
+  EXPECT_EQ(reason(MessageType::DisputeNotice, notice("02" "03" "14" "03")), Reason::UnknownValue);
+  // A quarantine without evidence is none
+  EXPECT_EQ(reason(MessageType::QuarantineNotice, "00000000"), Reason::TooShort);
+  EXPECT_EQ(reason(MessageType::QuarantineNotice, "00040001"), Reason::TooLong);
+  const auto version = times("01", 8);
+  const auto entry = [](const std::string& signer) { return signer + "0000" "00000001" "cc"; };
+  EXPECT_EQ(reason(MessageType::QuarantineReply, version + "01" "03" "0000" "00000000" "0000"), Reason::TooShort);
+  EXPECT_EQ(reason(MessageType::QuarantineReply, version + "02" + entry("03") + entry("03") + "0000"),
+            Reason::NotAscending);
+  EXPECT_EQ(reason(MessageType::QuarantineReply, version + "02" + entry("03") + entry("02") + "0000"),
+            Reason::NotAscending);
+  EXPECT_EQ(reason(MessageType::QuarantineReply, version + "11"), Reason::TooLong);
+  EXPECT_EQ(reason(MessageType::QuarantineReply, version + "00" "0101"), Reason::TooLong);
+  // A pair has two members; a quorum may have
+  const auto dispute = [&](const std::string& members_and_whole) {
+    return version + "00" "0001" + id_hex("01") + members_and_whole + "0c" "0000" "0000";
+  };
+  ASSERT_TRUE(sample::recode(MessageType::QuarantineReply, Curve::p256(), *from_hex(dispute("02" "0102" "01"))));
+  EXPECT_EQ(reason(MessageType::QuarantineReply, dispute("03" "010203" "00")), Reason::Mismatch);
+  EXPECT_EQ(reason(MessageType::QuarantineReply, dispute("02" "0102" "02")), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::QuarantineClear, "02" "00"), Reason::OutOfRange);
+}
+
+TEST(WireContradiction, TierMessagesThatContradictThemselvesAreRejected) {
+  auto reason = [](MessageType type, const std::string& payload) {
+    return sample::recode(type, Curve::p256(), *from_hex(payload)).error().reason;
+  };
+  const auto request = [](const std::string& kinds) { return id_hex("01") + kinds + "000000c8" "00000000"; };
+  ASSERT_TRUE(sample::recode(MessageType::TierSignRequest, Curve::p256(), *from_hex(request("01" "01" "01") + "00")));
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("08" "01" "01") + "00"), Reason::UnknownValue);
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("01" "00" "01") + "00"), Reason::UnknownValue);
+  // There is no nonce policy but a fresh one
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("01" "01" "00") + "00"), Reason::UnknownValue);
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("01" "01" "02") + "00"), Reason::UnknownValue);
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("01" "01" "01") + "02"), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::TierSignRequest, request("01" "01" "01") + "01"), Reason::Truncated);
+  EXPECT_EQ(reason(MessageType::TierSignRequest, id_hex("01") + "01" "01" "01" "000000c8" "00010001"), Reason::TooLong);
+  const auto presignature = id_hex("05") + "00000007";
+  EXPECT_EQ(reason(MessageType::TierAssigned, presignature + "01" "01" + id_hex("02")), Reason::TooShort);
+  // Readiness: no such state, reason or flag; more signers than there are; one of one is no threshold
+  ASSERT_TRUE(sample::recode(MessageType::ReadinessReply, Curve::p256(), *from_hex("01" "01" "01" "10" "02" "00000000" "0000")));
+  EXPECT_EQ(reason(MessageType::ReadinessReply, "03" "01" "01" "10" "02" "00000000" "0000"), Reason::UnknownValue);
+  EXPECT_EQ(reason(MessageType::ReadinessReply, "01" "00" "01" "10" "02" "00000000" "0000"), Reason::UnknownValue);
+  EXPECT_EQ(reason(MessageType::ReadinessReply, "01" "01" "02" "10" "02" "00000000" "0000"), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::ReadinessReply, "01" "01" "01" "11" "02" "00000000" "0000"), Reason::OutOfRange);
+  EXPECT_EQ(reason(MessageType::ReadinessReply, "01" "01" "01" "10" "01" "00000000" "0000"), Reason::OutOfRange);
 }
 
 TEST(WireContradiction, RowsOfARecordStandInTheOrderOfTheQuorum) {

@@ -221,10 +221,12 @@ void status() {
   StatusReply reply;
   reply.signer = 2;
   reply.instance = filled<Digest>(0x01);
-  reply.keys = {{filled<KeyId>(0x02), filled<EpochId>(0x03), CurveId::P384, 2, {1, 2, 3}, {{{1, 2}, 2, 10, 500}}}};
+  reply.keys = {{filled<KeyId>(0x02), filled<EpochId>(0x03), CurveId::P384, 2, {1, 2, 3}, {{{1, 2}, 2, 10, 500, 16}}}};
   reply.linked = {1};
+  reply.quarantine = 0x0102030405060708;
   expect_bytes(reply, "02" + id_hex("01") + "01" + id_hex("02") + id_hex("03") +
-                          "02" "02" "03" "010203" "0001" "02" "0102" "02" "0000000a" "000001f4" "01" "01");
+                          "02" "02" "03" "010203" "0001" "02" "0102" "02" "0000000a" "000001f4" "00000010" "01" "01"
+                          "0102030405060708");
 }
 
 void leases() {
@@ -232,7 +234,8 @@ void leases() {
   const auto first_hex = id_hex("05") + "00000007";
   expect_bytes(LeaseRequest{filled<KeyId>(0x01), filled<EpochId>(0x02), {1, 16}, 300},
                id_hex("01") + id_hex("02") + "02" "0110" "012c");
-  expect_bytes(LeaseReply{{first}, 5000, 6}, "0001" + first_hex + "00001388" "00000006");
+  expect_bytes(LeaseReply{{first}, 5000, 6, 0x0102030405060708},
+               "0001" + first_hex + "00001388" "00000006" "0102030405060708");
   expect_bytes(LeaseReturn{filled<KeyId>(0x01), filled<EpochId>(0x02), {first}},
                id_hex("01") + id_hex("02") + "0001" + first_hex);
 }
@@ -241,12 +244,12 @@ void sign() {
   const PresignatureId id{filled<SessionId>(0x05), 7};
   const auto id_and_index = id_hex("05") + "00000007";
   const SignRequest request{id, {1, 2}, filled<KeyId>(0x01), filled<EpochId>(0x02),
-                            Context::Tls13ServerCertificateVerify, DigestAlgorithm::Sha256, {0x20, 0x21}, 200, 3};
+                            Context::Tls13ServerCertificateVerify, DigestAlgorithm::Sha256, {0x20, 0x21}, 200, 3, "web"};
   const auto same_part = id_and_index + "02" "0102" + id_hex("01") + id_hex("02") + "01" "01" "00000002" "2021";
-  expect_bytes(request, same_part + "000000c8" "0003");
-  expect_bytes(SignReply{id, Scalar(Curve::p256(), 1), filled<Digest>(0x03), Scalar(Curve::p256(), 2), {{}, 0, 0}},
+  expect_bytes(request, same_part + "000000c8" "0003" "0003" "776562");
+  expect_bytes(SignReply{id, Scalar(Curve::p256(), 1), filled<Digest>(0x03), Scalar(Curve::p256(), 2), {{}, 0, 0, 0}},
                id_and_index + times("00", 31) + "01" + id_hex("03") + times("00", 31) + "02" "0000" "00000000"
-               "00000000");
+               "00000000" "0000000000000000");
   expect_bytes(Refusal{SignErrorCode::PresignatureConsumed, "used"}, "07" "0004" "75736564");
 
   expect_bytes(RecordRequest{id}, id_and_index);
@@ -277,8 +280,9 @@ void record_reply() {
 }
 
 void administration() {
-  expect_bytes(KeygenRequest{filled<CeremonyId>(0x01), CurveId::P256, 2, "www", filled<Digest>(0x02), {1, 2, 3}},
-               id_hex("01") + "01" "02" "03" "777777" + id_hex("02") + "03" "010203");
+  expect_bytes(KeygenRequest{filled<CeremonyId>(0x01), CurveId::P256, 2, "www", filled<Digest>(0x02), {1, 2, 3},
+                             filled<EpochId>(0x03)},
+               id_hex("01") + "01" "02" "03" "777777" + id_hex("02") + "03" "010203" + id_hex("03"));
   expect_bytes(KeygenProgress{3, "ok"}, "03" "0002" "6f6b");
   KeygenResult failed;
   failed.fault = Fault::BadShare;
@@ -311,6 +315,40 @@ void administration() {
                          id_hex("05") + "02" "02" + members + kGenerator256 + "0001" "30");
 }
 
+void quarantine() {
+  DisputeNotice notice{filled<EpochId>(0x01), 2, 3, Fault::RvoleCheck, 3, {}};
+  notice.signature.fill(0x02);
+  expect_bytes(notice, id_hex("01") + "02" "03" "0d" "03" + times("02", 64));
+  expect_bytes(QuarantineNotice{{0xaa, 0xbb}}, "00000002" "aabb");
+  expect_bytes(QuarantineRequest{}, "");
+  QuarantineReply reply;
+  reply.version = 0x0102030405060708;
+  reply.entries = {{3, "no", {0xcc}}};
+  reply.disputes = {{filled<EpochId>(0x01), {1, 2}, false, Fault::OtCheck, "x", "now"}};
+  expect_bytes(reply, "0102030405060708" "01" "03" "0002" "6e6f" "00000001" "cc" "0001" + id_hex("01") +
+                          "02" "0102" "00" "0c" "0001" "78" "0003" "6e6f77");
+  expect_bytes(QuarantineClear{true, false}, "01" "00");
+}
+
+void tier() {
+  const TierAssigned assigned{{filled<SessionId>(0x05), 7}, {1, 2}, filled<EpochId>(0x02)};
+  const auto assigned_hex = id_hex("05") + "00000007" "02" "0102" + id_hex("02");
+  expect_bytes(assigned, assigned_hex);
+  TierSignRequest request{filled<KeyId>(0x01), Context::Tls12ServerKeyExchange, DigestAlgorithm::Sha384,
+                          NoncePolicy::Fresh, 200, {0x20, 0x21}, {}};
+  const auto request_hex = id_hex("01") + "02" "02" "01" "000000c8" "00000002" "2021";
+  expect_bytes(request, request_hex + "00");
+  request.hint = assigned;
+  expect_bytes(request, request_hex + "01" + assigned_hex);
+  expect_bytes(TierSignReply{Scalar(Curve::p256(), 1), Scalar(Curve::p256(), 2), {1, 3}, assigned.presignature,
+                             0x0102030405060708, 3},
+               scalar_hex("01") + scalar_hex("02") + "02" "0103" + id_hex("05") + "00000007" "0102030405060708"
+               "0003");
+  expect_bytes(ReadinessRequest{filled<KeyId>(0x01)}, id_hex("01"));
+  expect_bytes(ReadinessReply{ReadinessState::NotReady, SignErrorCode::PrecomputeDepleted, true, 3, 2, 500, "low"},
+               "02" "02" "01" "03" "02" "000001f4" "0003" "6c6f77");
+}
+
 struct Golden {
   const char* name;
   void (*compare)();
@@ -334,6 +372,8 @@ const Golden kGoldens[] = {
     {"leases", leases},
     {"sign", sign},
     {"record_reply", record_reply},
+    {"quarantine", quarantine},
+    {"tier", tier},
     {"administration", administration},
 };
 

@@ -97,6 +97,9 @@ TEST(WireLimits, TheGreatestEvidenceFitsIntoAResult) {
   evidence.terms.threshold = kMaxParties;
   evidence.terms.name = longest_name();
   for (const auto id : everybody()) evidence.terms.members.push_back({id, {}});
+  auto& old = evidence.terms.old.emplace();
+  old.X = point();
+  for (const auto id : everybody()) old.share_points.emplace(id, point());
   evidence.culprit = 1;
   for (std::size_t i = 0; i < kMaxEvidenceStatements; ++i) {
     evidence.statements.emplace_back();
@@ -149,7 +152,7 @@ TEST(WireLimits, Online) {
   key.curve = CurveId::P384;
   key.threshold = kMaxParties;
   key.members = everybody();
-  key.pools.assign(kMaxPools, PoolStatus{everybody(), kMaxParties, UINT32_MAX, UINT32_MAX});
+  key.pools.assign(kMaxPools, PoolStatus{everybody(), kMaxParties, UINT32_MAX, UINT32_MAX, UINT32_MAX});
   StatusReply status;
   status.signer = kMaxParties;
   status.keys.assign(kMaxKeys, key);
@@ -157,11 +160,11 @@ TEST(WireLimits, Online) {
   expect_greatest(status);
 
   expect_greatest(LeaseRequest{{}, {}, everybody(), kMaxLease});
-  LeaseReply lease{std::vector<PresignatureId>(kMaxLease), UINT32_MAX, UINT32_MAX};
+  LeaseReply lease{std::vector<PresignatureId>(kMaxLease), UINT32_MAX, UINT32_MAX, UINT64_MAX};
   expect_greatest(lease);
   expect_greatest(LeaseReturn{{}, {}, lease.ids});
   expect_greatest(SignRequest{{}, everybody(), {}, {}, Context::OcspResponseData, DigestAlgorithm::Sha512,
-                              Bytes(kMaxContent), UINT32_MAX, kMaxLease});
+                              Bytes(kMaxContent), UINT32_MAX, kMaxLease, std::string(kMaxFrontend, 'f')});
   expect_greatest(SignReply{{}, scalar(), {}, scalar(), lease});
   expect_greatest(Refusal{SignErrorCode::Overloaded, std::string(kMaxReason, 'r')});
 }
@@ -180,8 +183,33 @@ TEST(WireLimits, Records) {
   expect_greatest(ConfirmReply{scalar(), {}, {}});
 }
 
+TEST(WireLimits, Quarantine) {
+  expect_greatest(DisputeNotice{{}, 1, kMaxParties, Fault::TimedOut, kMaxParties, {}});
+  expect_greatest(QuarantineNotice{Bytes(kMaxEvidence)});
+  expect_greatest(QuarantineRequest{});
+  QuarantineReply reply;
+  for (const auto id : everybody())
+    reply.entries.push_back({id, std::string(kMaxReason, 'r'), Bytes(kMaxEvidence)});
+  const QuarantineReply::Dispute dispute{{}, everybody(), true, Fault::RowSum, std::string(kMaxReason, 'd'),
+                                         std::string(kMaxTime, '0')};
+  reply.disputes.assign(kMaxDisputes, dispute);
+  expect_greatest(reply);
+  expect_greatest(QuarantineClear{true, true});
+}
+
+TEST(WireLimits, Tier) {
+  const TierAssigned assigned{{}, everybody(), {}};
+  expect_greatest(assigned);
+  expect_greatest(TierSignRequest{{}, Context::OcspResponseData, DigestAlgorithm::Sha512, NoncePolicy::Fresh,
+                                  UINT32_MAX, Bytes(kMaxContent), assigned});
+  expect_greatest(TierSignReply{scalar(), scalar(), everybody(), {}, UINT64_MAX, UINT16_MAX});
+  expect_greatest(ReadinessRequest{});
+  expect_greatest(ReadinessReply{ReadinessState::NotReady, SignErrorCode::Overloaded, true, kMaxParties, kMaxParties,
+                                 UINT32_MAX, std::string(kMaxDetail, 'd')});
+}
+
 TEST(WireLimits, Administration) {
-  expect_greatest(KeygenRequest{{}, CurveId::P384, kMaxParties, longest_name(), {}, everybody()});
+  expect_greatest(KeygenRequest{{}, CurveId::P384, kMaxParties, longest_name(), {}, everybody(), {}});
   expect_greatest(KeygenProgress{5, std::string(kMaxProgress, 'p')});
   KeygenResult failed;
   failed.detail = std::string(kMaxDetail, 'd');

@@ -21,6 +21,8 @@ template <class T>
 bool same(const T& a, const T& b);
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);
+template <class T>
+bool same(const std::optional<T>& a, const std::optional<T>& b);
 
 bool same_member(const auto& a, const auto& b) { return same(a, b); }
 template <class... A>
@@ -59,15 +61,15 @@ auto members(const PresignMsg4& x) { const auto& [a, b, c] = x; return std::tie(
 auto members(const PresignPooled&) { return std::tuple<>(); }
 auto members(const PresignRetire& x) { const auto& [a] = x; return std::tie(a); }
 auto members(const StatusRequest& x) { const auto& [a] = x; return std::tie(a); }
-auto members(const PoolStatus& x) { const auto& [a, b, c, d] = x; return std::tie(a, b, c, d); }
+auto members(const PoolStatus& x) { const auto& [a, b, c, d, e] = x; return std::tie(a, b, c, d, e); }
 auto members(const KeyStatus& x) { const auto& [a, b, c, d, e, f] = x; return std::tie(a, b, c, d, e, f); }
-auto members(const StatusReply& x) { const auto& [a, b, c, d] = x; return std::tie(a, b, c, d); }
+auto members(const StatusReply& x) { const auto& [a, b, c, d, e] = x; return std::tie(a, b, c, d, e); }
 auto members(const LeaseRequest& x) { const auto& [a, b, c, d] = x; return std::tie(a, b, c, d); }
-auto members(const LeaseReply& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
+auto members(const LeaseReply& x) { const auto& [a, b, c, d] = x; return std::tie(a, b, c, d); }
 auto members(const LeaseReturn& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
 auto members(const SignRequest& x) {
-  const auto& [a, b, c, d, e, f, g, h, i] = x;
-  return std::tie(a, b, c, d, e, f, g, h, i);
+  const auto& [a, b, c, d, e, f, g, h, i, j] = x;
+  return std::tie(a, b, c, d, e, f, g, h, i, j);
 }
 auto members(const SignReply& x) { const auto& [a, b, c, d, e] = x; return std::tie(a, b, c, d, e); }
 auto members(const Refusal& x) { const auto& [a, b] = x; return std::tie(a, b); }
@@ -81,9 +83,30 @@ auto members(const ConfirmRequest& x) {
   return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const ConfirmReply& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
-auto members(const KeygenRequest& x) {
+auto members(const DisputeNotice& x) { const auto& [a, b, c, d, e, f] = x; return std::tie(a, b, c, d, e, f); }
+auto members(const QuarantineNotice& x) { const auto& [a] = x; return std::tie(a); }
+auto members(const QuarantineRequest&) { return std::tuple<>(); }
+auto members(const QuarantineReply::Entry& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
+auto members(const QuarantineReply::Dispute& x) {
   const auto& [a, b, c, d, e, f] = x;
   return std::tie(a, b, c, d, e, f);
+}
+auto members(const QuarantineReply& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
+auto members(const QuarantineClear& x) { const auto& [a, b] = x; return std::tie(a, b); }
+auto members(const TierAssigned& x) { const auto& [a, b, c] = x; return std::tie(a, b, c); }
+auto members(const TierSignRequest& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto members(const TierSignReply& x) { const auto& [a, b, c, d, e, f] = x; return std::tie(a, b, c, d, e, f); }
+auto members(const ReadinessRequest& x) { const auto& [a] = x; return std::tie(a); }
+auto members(const ReadinessReply& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
+}
+auto members(const KeygenRequest& x) {
+  const auto& [a, b, c, d, e, f, g] = x;
+  return std::tie(a, b, c, d, e, f, g);
 }
 auto members(const KeygenProgress& x) { const auto& [a, b] = x; return std::tie(a, b); }
 auto members(const PublicKeyInfo& x) {
@@ -104,6 +127,10 @@ bool same(const std::vector<T>& a, const std::vector<T>& b) {
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!same(a[i], b[i])) return false;
   return true;
+}
+template <class T>
+bool same(const std::optional<T>& a, const std::optional<T>& b) {
+  return a.has_value() == b.has_value() && (!a || same(*a, *b));
 }
 
 const std::array<const Curve*, 3> kCurves = {&Curve::p256(), &Curve::p384(), &Curve::toy()};
@@ -160,6 +187,16 @@ TEST(WireRoundTrip, RecordRequest) { expect_same_after_a_trip<RecordRequest>(); 
 TEST(WireRoundTrip, RecordReply) { expect_same_after_a_trip<RecordReply>(); }
 TEST(WireRoundTrip, ConfirmRequest) { expect_same_after_a_trip<ConfirmRequest>(); }
 TEST(WireRoundTrip, ConfirmReply) { expect_same_after_a_trip<ConfirmReply>(); }
+TEST(WireRoundTrip, DisputeNotice) { expect_same_after_a_trip<DisputeNotice>(); }
+TEST(WireRoundTrip, QuarantineNotice) { expect_same_after_a_trip<QuarantineNotice>(); }
+TEST(WireRoundTrip, QuarantineRequest) { expect_same_after_a_trip<QuarantineRequest>(1); }
+TEST(WireRoundTrip, QuarantineReply) { expect_same_after_a_trip<QuarantineReply>(); }
+TEST(WireRoundTrip, QuarantineClear) { expect_same_after_a_trip<QuarantineClear>(); }
+TEST(WireRoundTrip, TierSignRequest) { expect_same_after_a_trip<TierSignRequest>(); }
+TEST(WireRoundTrip, TierAssigned) { expect_same_after_a_trip<TierAssigned>(); }
+TEST(WireRoundTrip, TierSignReply) { expect_same_after_a_trip<TierSignReply>(); }
+TEST(WireRoundTrip, ReadinessRequest) { expect_same_after_a_trip<ReadinessRequest>(); }
+TEST(WireRoundTrip, ReadinessReply) { expect_same_after_a_trip<ReadinessReply>(); }
 TEST(WireRoundTrip, KeygenRequest) { expect_same_after_a_trip<KeygenRequest>(); }
 TEST(WireRoundTrip, KeygenProgress) { expect_same_after_a_trip<KeygenProgress>(); }
 
