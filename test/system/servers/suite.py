@@ -14,7 +14,7 @@ from .tap import Failure, Tap, expect
 SYSTEM = pathlib.Path(__file__).resolve().parent.parent
 
 
-def options_of(description):
+def options_of(description, *flags):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--build', type=pathlib.Path, required=True)
@@ -22,6 +22,8 @@ def options_of(description):
     parser.add_argument('--keep', action='store_true', help='leave all files')
     parser.add_argument('--only', help='tests whose names contain this')
     parser.add_argument('--long', action='store_true', help='the longer form')
+    for name, text in flags:
+        parser.add_argument(name, action='store_true', help=text)
     return parser.parse_args()
 
 
