@@ -145,15 +145,8 @@ class Cluster:
 
     def log(self, number, event=None):
         """The events of one signer's log, of all its processes, oldest first; those of one kind if `event` is given."""
-        entries = []
-        for line in (self.dir / f'signer-{number}/signerd.log').read_text(errors='replace').splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # a line that a killed process did not finish
-            if event in (None, entry.get('event')):
-                entries.append(entry)
-        return entries
+        entries = self._lines(self.dir / f'signer-{number}/signerd.log')
+        return [entry for entry in entries if event in (None, entry.get('event'))]
 
     # ---- pools ----
 
@@ -207,12 +200,18 @@ class Cluster:
         self.restart_all()
 
     def audit(self):
-        """What the signers wrote down, oldest first of each signer."""
+        """What the signers wrote down, oldest first of each signer. Lines are written whole, but a running signer's last
+        one may not be there yet, and a killed one leaves a piece."""
+        return [entry for number in self.numbers for entry in self._lines(self.dir / f'signer-{number}/audit.log')]
+
+    @staticmethod
+    def _lines(path):
         entries = []
-        for number in self.numbers:
-            path = self.dir / f'signer-{number}/audit.log'
-            if path.exists():
-                entries += [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        for line in path.read_text(errors='replace').splitlines() if path.exists() else []:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
         return entries
 
     # ---- keys and certificates ----
