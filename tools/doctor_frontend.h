@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "protocol/net/sign_client.h"
 #include "provider/config.h"
 #include "provider/key_file.h"
 #include "tools/doctor_findings.h"
@@ -29,5 +30,8 @@ Finding judge_key_cluster(const std::filesystem::path& key_file, const KeyFile& 
 
 /// Where the provider writes its log, it must be able to.
 Finding judge_log_directory(const std::filesystem::path& log_file, bool directory_writable);
+
+/// In mode "tier": what `count` coordinators said in time of whether the key can be used.
+Finding judge_coordinators(std::size_t count, const net::KeyReadiness& known);
 
 }  // namespace quorate::tools::doctor

@@ -233,6 +233,19 @@ TEST(DoctorFrontend, a_key_file_of_another_cluster_is_a_problem) {
   EXPECT_EQ(judge_log_directory("l", false).level, Level::Problem);
 }
 
+TEST(DoctorFrontend, coordinators_that_are_silent_or_cannot_sign_are_a_problem) {
+  net::KeyReadiness known;
+  EXPECT_FINDING({judge_coordinators(2, known)}, "coordinators", Level::Problem, "none said within 3 s");
+  known.state = net::Readiness::NotReady;
+  known.reason = SignErrorCode::PrecomputeDepleted;
+  EXPECT_FINDING({judge_coordinators(2, known)}, "coordinators", Level::Problem, "now: PrecomputeDepleted");
+  known.state = net::Readiness::Ready;
+  known.signers_up = 3;
+  const Finding ready = judge_coordinators(1, known);
+  EXPECT_FINDING({ready}, "coordinators", Level::Ok, "3 signers up");
+  EXPECT_EQ(ready.subject, "1 coordinator");
+}
+
 SignerdFacts good_signerd() {
   SignerdFacts facts;
   facts.file = "/signerd.json";
