@@ -1,6 +1,10 @@
 #include "signerd/coordinator_config.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <system_error>
 
 #include "protocol/wire/codec.h"
 #include "signerd/durable_file.h"
@@ -62,6 +66,15 @@ Result<void, std::string> load_keys(const std::vector<NamedKey>& keys, Coordinat
   return {};
 }
 
+Result<std::shared_ptr<const net::EvidenceFolder>, std::string> open_evidence(const std::filesystem::path& directory) {
+  auto folder = net::EvidenceFolder::open(directory);
+  if (!folder) return fail("evidence: " + folder.error() + "; make it, or leave \"evidence\" out");
+  if (::access(directory.c_str(), W_OK | X_OK) != 0)
+    return fail("evidence: " + directory.string() + ": no file can be made there: " + std::generic_category().message(errno) +
+                "; give it to the user that coordinatord runs as");
+  return folder;
+}
+
 }  // namespace
 
 Result<CoordinatorConfig, std::string> load_coordinator_config(const std::filesystem::path& path) {
@@ -84,11 +97,17 @@ Result<CoordinatorConfig, std::string> load_coordinator_config(const std::filesy
   }
   config.policy = read_policy(root);
   config.audit_file = root.file_if("audit");
+  const auto evidence = root.file_if("evidence");
   static constexpr std::string_view kLevels[] = {"debug", "info", "warn", "error"};
   config.log_level = kLevels[root.choice_or("log_level", kLevels, 1)];
   if (auto ok = document->finish(); !ok) return fail(ok.error());
 
   if (auto ok = load_keys(keys, config); !ok) return fail(ok.error());
+  if (evidence) {
+    auto folder = open_evidence(*evidence);
+    if (!folder) return fail(folder.error());
+    config.evidence = std::move(folder).value();
+  }
   auto identity = net::TlsIdentity::from_files(certificate, key, ca);
   if (!identity) return fail(identity.error().detail);
   const auto& self = identity->self();

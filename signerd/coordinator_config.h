@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/net/evidence_file.h"
 #include "provider/key_file.h"
 #include "signerd/config.h"
 
@@ -27,13 +28,14 @@ struct CoordinatorConfig {
   std::chrono::milliseconds max_deadline{5'000};
   std::vector<PolicyRule> policy;            ///< roles frontend and admin
   std::optional<std::filesystem::path> audit_file;
+  std::shared_ptr<const net::EvidenceFolder> evidence;  ///< opened; nothing if evidence is not to be kept
   std::string log_level = "info";
 
   net::TlsIdentity tls;                      ///< a coordinator's
 };
 
 /// The error names file, key path and what was expected. Also checks that the parts fit: the certificate is a
-/// coordinator's of this cluster, every key file is of it.
+/// coordinator's of this cluster, every key file is of it, files can be made in the directory for evidence.
 Result<CoordinatorConfig, std::string> load_coordinator_config(const std::filesystem::path& path);
 
 }  // namespace quorate::signerd

@@ -3,7 +3,11 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <nlohmann/json.hpp>
+
+#include "protocol/net/blame_report.h"
 
 namespace quorate::signerd {
 
@@ -41,24 +45,14 @@ Result<void, std::string> CoordinatorServer::open() {
       if (signer.id == id) return signer.identity;
     return std::nullopt;
   };
-  links->log = [this](int level, std::string_view text) {
-    if (level <= net::kLogWarning) {
-      log_.warn("link", {{"text", text}});
-    } else if (level == net::kLogInfo) {
-      log_.info("link", {{"text", text}});
-    }
-  };
+  links->log = text_log("link");
   net::DriverSettings settings;
   settings.link = links;
   settings.core.max_in_flight = config_.max_in_flight;
   for (const auto& signer : config_.signers) settings.signers.push_back({signer.id, {signer.host}, signer.port});
   driver_ = std::make_unique<net::CoordinatorDriver>(io_, std::move(settings), rng_);
   for (const auto& key : config_.keys) driver_->add_key({key.file.key, key.file.curve, key.file.X});
-  driver_->on_suspicion([this](const coordinator::Suspicion& suspicion) {
-    log_.warn("suspicion", {{"failure", coordinator::name(suspicion.failure)},
-                            {"quorum", suspicion.quorum},
-                            {"presignature", suspicion.presignature.str()}});
-  });
+  driver_->on_blame([this](const coordinator::Verdict& verdict) { blame(verdict); });
   desk_ = std::make_unique<FrontDesk>(
       config_,
       FrontDesk::Backend{
@@ -80,6 +74,41 @@ Result<void, std::string> CoordinatorServer::open() {
   listener_ = std::move(listener).value();
   driver_->start();
   return {};
+}
+
+/// Where the code below, which knows no events, writes its lines: each becomes one of this name.
+net::Log CoordinatorServer::text_log(std::string_view event) const {
+  return [this, event](int level, std::string_view text) {
+    if (level <= net::kLogError) {
+      log_.error(event, {{"text", text}});
+    } else if (level == net::kLogWarning) {
+      log_.warn(event, {{"text", text}});
+    } else if (level == net::kLogInfo) {
+      log_.info(event, {{"text", text}});
+    }
+  };
+}
+
+/// A line of the audit for each signer that was found out; the rest as every owner of a coordinator does it.
+void CoordinatorServer::blame(const coordinator::Verdict& verdict) {
+  net::report_verdict(verdict, config_.cluster, config_.evidence.get(), text_log("blame"));
+  const auto write = [&](PartyId signer, bool confirmed, const std::string& reason) {
+    const auto key = std::ranges::find(config_.keys, verdict.key, [](const auto& each) { return each.file.key; });
+    nlohmann::ordered_json line{{"outcome", "blamed"},
+                                {"signer", signer},
+                                {"confirmed", confirmed},
+                                {"reason", reason},
+                                {"key", key != config_.keys.end() ? key->name : verdict.key.hex()},
+                                {"epoch", verdict.epoch.brief()}};
+    if (!verdict.quorum.empty()) {
+      line["presignature"] = verdict.presignature.str();
+      line["quorum"] = verdict.quorum;
+    }
+    if (!verdict.note.empty()) line["note"] = verdict.note;
+    audit_.write(std::move(line));
+  };
+  for (const auto& proven : verdict.proven) write(proven.signer, true, std::string(kind_of(proven.evidence)));
+  for (const auto& suspected : verdict.suspected) write(suspected.signer, false, suspected.why);
 }
 
 void CoordinatorServer::serve(const std::shared_ptr<net::Link>& link) {
@@ -124,7 +153,15 @@ void CoordinatorServer::run() {
   log_.info("stopped", {{"signed", counters.signed_},
                         {"refused", counters.refused},
                         {"failed", counters.failed},
-                        {"cancelled", counters.cancelled}});
+                        {"cancelled", counters.cancelled},
+                        {"signers_proven", driver_->blame_counters().proven},
+                        {"signers_suspected", driver_->blame_counters().suspected}});
+}
+
+void CoordinatorServer::stop() {
+  boost::asio::post(io_, [this] {
+    if (!draining_until_) drain("asked to");
+  });
 }
 
 void CoordinatorServer::wait_for_signal() {

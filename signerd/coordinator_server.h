@@ -11,8 +11,9 @@
 
 namespace quorate::signerd {
 
-/// coordinatord: links to front ends in front, links to the signers behind, nothing on disk and nothing in
-/// memory that another one could not learn in a second. Everything runs on the thread that calls run().
+/// coordinatord: links to front ends in front, links to the signers behind, nothing on disk but what it tells
+/// (audit, evidence) and nothing in memory that another one could not learn in a second, or from the next lie of a
+/// signer. Everything runs on the thread that calls run().
 class CoordinatorServer {
  public:
   /// The error says which file or address is to blame.
@@ -24,11 +25,16 @@ class CoordinatorServer {
   /// Serves until SIGTERM or SIGINT; then takes nothing new, finishes what is in flight (two seconds at most)
   /// and closes its links. A second signal ends it at once.
   void run();
+  /// As SIGTERM does. Any thread, also before run().
+  void stop();
+  [[nodiscard]] std::uint16_t port() const { return listener_->port(); }
 
  private:
   CoordinatorServer(CoordinatorConfig config, Audit audit);
   Result<void, std::string> open();
   void serve(const std::shared_ptr<net::Link>& link);
+  void blame(const coordinator::Verdict& verdict);
+  [[nodiscard]] net::Log text_log(std::string_view event) const;
   void wait_for_signal();
   void drain(std::string_view why);
   void shut_down();

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <thread>
 
-#include "protocol/net/sign_client.h"
 #include "signerd/durable_file.h"
 #include "tools/doctor_certificate.h"
 #include "tools/doctor_files.h"
@@ -19,6 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxConfig = 1 << 20, kMaxKeyPem = 1 << 20;
+
+std::string coordinators(std::size_t count) { return std::to_string(count) + (count == 1 ? " coordinator" : " coordinators"); }
 
 bool same_file(const fs::path& a, const fs::path& b) {
   std::error_code error;
@@ -86,9 +87,8 @@ void examine_signers(const provider::Config& config, net::TlsIdentity tls, const
 /// In mode "tier": is some coordinator reachable that can have this key used?
 void examine_coordinators(const provider::Config& config, net::TlsIdentity tls, const std::optional<KeyFile>& key,
                           Findings& out) {
-  const std::string subject = std::to_string(config.coordinators.size()) + " coordinators";
   if (!key) {
-    out.push_back(warning("coordinators", subject, "were not asked, as no key file is known",
+    out.push_back(warning("coordinators", coordinators(config.coordinators.size()), "were not asked, as no key file is known",
                           "name one: quorate doctor --key FILE"));
     return;
   }
@@ -103,15 +103,7 @@ void examine_coordinators(const provider::Config& config, net::TlsIdentity tls, 
   net::KeyReadiness known;
   for (int i = 0; i < 150 && (known = client.readiness(key->key)).state == net::Readiness::Unknown; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  if (known.state == net::Readiness::Ready) {
-    out.push_back(good("coordinators", subject, "ready to sign, " + std::to_string(known.signers_up) + " signers up"));
-  } else if (known.state == net::Readiness::NotReady) {
-    out.push_back(problem("coordinators", subject, "none can have this key used now: " + std::string(quorate::name(known.reason)),
-                          "see the log of coordinatord, and run quorate status where the signers are named"));
-  } else {
-    out.push_back(problem("coordinators", subject, "none said within 3 s whether it is ready",
-                          "check that coordinatord runs there and that this host may reach it"));
-  }
+  out.push_back(judge_coordinators(config.coordinators.size(), known));
 }
 
 void examine_config(const fs::path& file, const std::optional<KeyFile>& key, const fs::path& key_file,
@@ -212,6 +204,20 @@ Finding judge_unavailable(const fs::path& config_file, const provider::Config& c
   }
   return good("provider-unavailable", config_file.string(),
               "without a quorum TLS 1.3 takes the server's other certificate; it needs one, with a key of another kind");
+}
+
+Finding judge_coordinators(std::size_t count, const net::KeyReadiness& known) {
+  switch (known.state) {
+    case net::Readiness::Ready:
+      return good("coordinators", coordinators(count), "ready to sign, " + std::to_string(known.signers_up) + " signers up");
+    case net::Readiness::NotReady:
+      return problem("coordinators", coordinators(count),
+                     "none can have this key used now: " + std::string(quorate::name(known.reason)),
+                     "see the log of coordinatord, and run quorate status where the signers are named");
+    case net::Readiness::Unknown: break;
+  }
+  return problem("coordinators", coordinators(count), "none said within 3 s whether it is ready",
+                 "check that coordinatord runs there and that this host may reach it");
 }
 
 Findings examine_frontend(const FrontendOptions& options) {

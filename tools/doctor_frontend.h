@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "protocol/net/sign_client.h"
 #include "provider/config.h"
 #include "provider/key_file.h"
 #include "tools/doctor_findings.h"
@@ -32,5 +33,7 @@ Finding judge_log_directory(const std::filesystem::path& log_file, bool director
 
 /// What "unavailable" means, and whether the rest of provider.json goes with it.
 Finding judge_unavailable(const std::filesystem::path& config_file, const provider::Config& config);
+/// In mode "tier": what `count` coordinators said in time of whether the key can be used.
+Finding judge_coordinators(std::size_t count, const net::KeyReadiness& known);
 
 }  // namespace quorate::tools::doctor

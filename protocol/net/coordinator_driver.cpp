@@ -96,7 +96,6 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
     for (auto& [handle, waiting] : std::exchange(waiting_, {})) waiting.done(fail(gone));
     while (!raw_.empty()) end_raw(raw_.begin()->first, fail(gone));
-    on_suspicion_ = nullptr;
     on_change_ = nullptr;
   }
 
@@ -164,7 +163,6 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   }
   [[nodiscard]] const coordinator::Coordinator& core() const { return core_; }
 
-  OnSuspicion on_suspicion_;
   OnChange on_change_;
   std::shared_ptr<BlameDriver> blame_;
 
@@ -373,7 +371,6 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
               "presignature " + suspicion.presignature.str() + " of signers " + to_string(suspicion.quorum) +
                   " did not make a signature: " + std::string(coordinator::name(suspicion.failure)));
     blame_->investigate(suspicion);
-    if (const auto handler = on_suspicion_) handler(suspicion);
   }
 
   void remember(const SessionId& sid, const KeyId& key) {
@@ -412,7 +409,6 @@ CoordinatorDriver::CoordinatorDriver(boost::asio::io_context& io, DriverSettings
 CoordinatorDriver::~CoordinatorDriver() { impl_->stop(); }
 void CoordinatorDriver::start() { impl_->start(); }
 void CoordinatorDriver::stop() { impl_->stop(); }
-void CoordinatorDriver::on_suspicion(OnSuspicion handler) { impl_->on_suspicion_ = std::move(handler); }
 void CoordinatorDriver::on_change(OnChange handler) { impl_->on_change_ = std::move(handler); }
 void CoordinatorDriver::add_key(const coordinator::KeyInfo& key) { impl_->add_key(key); }
 void CoordinatorDriver::on_blame(OnBlame handler) { impl_->blame_->on_blame(std::move(handler)); }

@@ -37,7 +37,6 @@ class CoordinatorDriver {
  public:
   using Done = std::function<void(Result<coordinator::SignResult, SignError>)>;
   using OnAssigned = std::function<void(const coordinator::Assignment&)>;
-  using OnSuspicion = std::function<void(const coordinator::Suspicion&)>;
   /// Something happened that may have changed what readiness() says.
   using OnChange = std::function<void()>;
   using OnReply = std::function<bool(wire::Envelope)>;  ///< false: enough
@@ -54,7 +53,6 @@ class CoordinatorDriver {
   /// Closes all links. Requests that wait end with QuorumInsufficient.
   void stop();
 
-  void on_suspicion(OnSuspicion handler);
   void on_change(OnChange handler);
   void add_key(const coordinator::KeyInfo& key);
   /// Cheats are found out, kept out and reported by the driver itself (blame_driver.h); this tells the owner.

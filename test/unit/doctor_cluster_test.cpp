@@ -251,6 +251,19 @@ TEST(DoctorFrontend, a_back_off_that_outlasts_the_deadline_is_a_warning) {
   EXPECT_EQ(judge_unavailable("c", config).level, Level::Ok);
 }
 
+TEST(DoctorFrontend, coordinators_that_are_silent_or_cannot_sign_are_a_problem) {
+  net::KeyReadiness known;
+  EXPECT_FINDING({judge_coordinators(2, known)}, "coordinators", Level::Problem, "none said within 3 s");
+  known.state = net::Readiness::NotReady;
+  known.reason = SignErrorCode::PrecomputeDepleted;
+  EXPECT_FINDING({judge_coordinators(2, known)}, "coordinators", Level::Problem, "now: PrecomputeDepleted");
+  known.state = net::Readiness::Ready;
+  known.signers_up = 3;
+  const Finding ready = judge_coordinators(1, known);
+  EXPECT_FINDING({ready}, "coordinators", Level::Ok, "3 signers up");
+  EXPECT_EQ(ready.subject, "1 coordinator");
+}
+
 SignerdFacts good_signerd() {
   SignerdFacts facts;
   facts.file = "/signerd.json";

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 class CoordinatorConfigTest : public testing::Test {
  protected:
   CoordinatorConfigTest() : dir_(fs::temp_directory_path() / ("quorate-cc-" + std::to_string(::getpid()))) {
-    fs::create_directories(dir_);
+    fs::create_directories(dir_ / "evidence");
     std::ifstream in(std::string(QUORATE_SOURCE_ROOT) + "/conf/coordinatord.json");
     config_ = json::parse(in);
     write("www.pem", encode_key_file_pem(make_key_file(Point::generator(Curve::p256()), "prod")));
@@ -64,17 +64,19 @@ TEST_F(CoordinatorConfigTest, TheSampleIsTakenAsItStands) {
   EXPECT_EQ(config->keys[0].file.X, Point::generator(Curve::p256()));
   EXPECT_EQ(config->max_in_flight_each, 256u);
   EXPECT_EQ(config->tls.self().name, "c1");
+  EXPECT_TRUE(config->evidence);
   ASSERT_EQ(config->policy.size(), 1u);
   EXPECT_EQ(config->policy[0].rate, 1000);
 }
 
-TEST_F(CoordinatorConfigTest, LimitsPolicyAuditAndLevelMayBeLeftOut) {
-  for (const auto* name : {"limits", "policy", "audit", "log_level"}) config_.erase(name);
+TEST_F(CoordinatorConfigTest, LimitsPolicyAuditEvidenceAndLevelMayBeLeftOut) {
+  for (const auto* name : {"limits", "policy", "audit", "evidence", "log_level"}) config_.erase(name);
   auto config = load();
   ASSERT_TRUE(config) << config.error();
   EXPECT_EQ(config->max_in_flight, 1024u);
   EXPECT_EQ(config->policy.size(), Policy::defaults().size());
   EXPECT_FALSE(config->audit_file);
+  EXPECT_FALSE(config->evidence);
 }
 
 TEST_F(CoordinatorConfigTest, WhatIsWrongIsNamed) {
@@ -96,6 +98,20 @@ TEST_F(CoordinatorConfigTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(with("/limits/max_in_flight"_json_pointer, 0), HasSubstr("limits.max_in_flight"));
   EXPECT_THAT(with("/policy/0/contexts/0"_json_pointer, "digest"), HasSubstr("a bare digest is never signed"));
   EXPECT_THAT(with("/extra"_json_pointer, 1), HasSubstr("extra: unknown key"));
+}
+
+TEST_F(CoordinatorConfigTest, ADirectoryForEvidenceHasToBeThereAndWritable) {
+  config_["evidence"] = "none";
+  EXPECT_THAT(error(), HasSubstr("/none: cannot be opened as a directory"));
+  EXPECT_THAT(error(), HasSubstr("evidence: "));
+  config_["evidence"] = "www.pem";
+  EXPECT_THAT(error(), HasSubstr("/www.pem: cannot be opened as a directory"));
+  config_["evidence"] = 1;
+  EXPECT_THAT(error(), HasSubstr("evidence: expected"));
+  config_["evidence"] = "evidence";
+  fs::permissions(dir_ / "evidence", fs::perms::owner_read | fs::perms::owner_exec);
+  // Root may write anywhere.
+  EXPECT_THAT(error(), HasSubstr(::geteuid() == 0 ? "none" : "/evidence: no file can be made there"));
 }
 
 TEST_F(CoordinatorConfigTest, KeysAndCertificateHaveToBeOfThisCluster) {
