@@ -268,7 +268,7 @@ void Ceremonies::find_prepared() {
     const CeremonyId id = share.info.ceremony;
     if (running_.contains(id) || prepared_.contains(id) || keys_.by_epoch(share.info.epoch) != nullptr) continue;
     if (!confirmations_valid(share.info)) {
-      show_to_members(share.info);
+      if (!superseded(share.info)) show_to_members(share.info);
       prepared_.emplace(id, std::move(share));
     } else if (name_is_free(share.info)) {
       activate(std::move(share));
@@ -317,6 +317,19 @@ void Ceremonies::activate(KeyShare share) {
   if (on_key) on_key(info.epoch);
 }
 
+bool Ceremonies::contested(const PublicKeyInfo& info) const {
+  return !info.previous.is_zero() && std::any_of(prepared_.begin(), prepared_.end(), [&](const auto& item) {
+    return item.second.info.previous == info.previous && item.second.info.epoch != info.epoch;
+  });
+}
+
+/// Another successor of the same epoch is active here: nobody is helped to this one any more.
+bool Ceremonies::superseded(const PublicKeyInfo& info) const {
+  if (info.previous.is_zero()) return false;
+  const auto* active = keys_.successor(info.previous);
+  return active != nullptr && active->info().epoch != info.epoch;
+}
+
 void Ceremonies::show_to_members(const PublicKeyInfo& info) {
   for (const auto& member : info.members)
     if (member.id != me_ && mesh_.linked(member.id)) show_confirmations(info, member.id);
@@ -337,13 +350,14 @@ void Ceremonies::peer_up(PartyId peer) {
   for (const auto& [epoch, key] : keys_.all())
     if (key->info().member(peer) != nullptr) show_confirmations(key->info(), peer);
   for (const auto& [ceremony, share] : prepared_)
-    if (share.info.member(peer) != nullptr) show_confirmations(share.info, peer);
+    if (share.info.member(peer) != nullptr && !superseded(share.info)) show_confirmations(share.info, peer);
 }
 
 void Ceremonies::tick(Clock::time_point now) {
   if (now < next_show_) return;
   next_show_ = now + kShowInterval;
-  for (const auto& [ceremony, share] : prepared_) show_to_members(share.info);
+  for (const auto& [ceremony, share] : prepared_)
+    if (!superseded(share.info)) show_to_members(share.info);
   report_unfinished(now);
 }
 

@@ -38,6 +38,9 @@ class Ceremonies {
 
   std::function<void(const EpochId&)> on_key;    ///< a key, or a new epoch of one, became active
   [[nodiscard]] std::size_t prepared() const { return prepared_.size(); }
+  /// This signer has prepared another successor of the same epoch, and may have confirmed it: a corrupt member that
+  /// shows its confirmations to some only can have made that one active elsewhere.
+  [[nodiscard]] bool contested(const PublicKeyInfo& info) const;
 
  private:
   std::optional<SignError> flaw_of(const net::PeerIdentity& who, const wire::KeygenRequest& request) const;
@@ -52,6 +55,7 @@ class Ceremonies {
   void find_prepared();
   void keep_evidence(session::Machine& machine);
   void show_to_members(const PublicKeyInfo& info);
+  [[nodiscard]] bool superseded(const PublicKeyInfo& info) const;
   void show_confirmations(const PublicKeyInfo& info, PartyId peer);
   void collect(const wire::Envelope& envelope);
   void answer_member(const wire::Envelope& envelope, Clock::time_point now);

@@ -13,6 +13,11 @@ namespace quorate::signerd {
 
 namespace {
 
+/// Quorums that are remembered. A corrupt signer has every quorum with itself fail, one after the other: without a
+/// bound the list would become longer than what a start reads, and every dispute would cost more than the one before.
+/// Which of them is forgotten matters little: their faults tell nothing about a secret.
+constexpr std::size_t kMaxQuorums = 1000;
+
 std::optional<Fault> fault_from(std::string_view text) {
   for (int i = 0; i <= static_cast<int>(Fault::TimedOut); ++i)
     if (name(static_cast<Fault>(i)) == text) return static_cast<Fault>(i);
@@ -61,6 +66,9 @@ Result<void, std::string> Disputes::add(Entry entry) {
   for (const auto& known : entries_)
     if (known.epoch == entry.epoch && known.members == entry.members && known.whole == entry.whole) return write();
   const bool whole = entry.whole;
+  const auto is_whole = [](const Entry& known) { return known.whole; };
+  if (whole && static_cast<std::size_t>(std::count_if(entries_.begin(), entries_.end(), is_whole)) >= kMaxQuorums)
+    entries_.erase(std::find_if(entries_.begin(), entries_.end(), is_whole));
   entries_.push_back(std::move(entry));
   const bool others = std::exchange(unwritten_, true);
   auto written = write();

@@ -28,7 +28,7 @@ class Disputes {
 
   /// Durable when it returns; a pair that cannot be written is not taken for known.
   Result<void, std::string> add_pair(const EpochId& epoch, PartyId a, PartyId b, const Abort& why);
-  /// Blocks the quorum in any case. An error: it is not durable before write() succeeds.
+  /// Blocks the quorum in any case; of more than a thousand the eldest is forgotten. An error: it is not durable before write() succeeds.
   Result<void, std::string> add_quorum(const KeyId& key, const EpochId& epoch, const Quorum& quorum, const Abort& why);
   /// Writes what is not durable yet, if there is anything.
   Result<void, std::string> write();

@@ -33,11 +33,12 @@ void EpochSwitch::fill(ActiveKey& coming, Clock::time_point now) {
   const std::size_t have = filled(coming);
   const bool in_time = now < progress.since + kFillTime;
   const bool none = have == 0 && !coming.quorums.empty();  // with few active quorums a signer may belong to none
-  if (none || (in_time && have < coming.quorums.size())) {
+  if (none || (in_time && have < coming.quorums.size()) || !settled(info)) {
     if (now < progress.alarm) return;
     progress.alarm = now + kAlarmInterval;
     return log_.error("refresh_stuck", {{"name", info.name}, {"epoch", info.epoch.brief()},
-                                        {"action", "the old epoch stays in use; look for signers that are down, or in dispute"}});
+                                        {"action", "the old epoch stays in use; look for signers that are down, in dispute, or in another "
+                                                  "epoch"}});
   }
   progress_.erase(info.epoch);
   coming.stage = Stage::Serving;

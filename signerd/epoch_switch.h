@@ -24,6 +24,9 @@ class EpochSwitch {
   void tick(Clock::time_point now);
   /// The old epoch has just gone from disk and key ring: whatever else is kept for it goes, too.
   std::function<void(const PublicKeyInfo&)> on_wiped;
+  /// Whether no other successor of the same epoch can be active at other members. The old epoch is not left before:
+  /// T-1 corrupt members fill the pools of whatever successor they like.
+  std::function<bool(const PublicKeyInfo&)> settled = [](const PublicKeyInfo&) { return true; };
 
  private:
   struct Progress {

@@ -234,6 +234,14 @@ std::optional<SetupId> PairSetups::agreed(const EpochId& epoch, PartyId a, Party
   return one->second;
 }
 
+bool PairSetups::active_at_all(const PublicKeyInfo& info) const {
+  return std::all_of(info.members.begin(), info.members.end(), [&](const auto& member) {
+    if (member.id == me_ || keys_.quarantined(member.id)) return true;
+    const auto said = announced_.lower_bound({info.epoch, member.id, kNobody});
+    return said != announced_.end() && std::get<0>(said->first) == info.epoch && std::get<1>(said->first) == member.id;
+  });
+}
+
 std::optional<std::vector<SetupId>> PairSetups::agreed(const EpochId& epoch, const Quorum& quorum) const {
   std::vector<SetupId> out;
   for (std::size_t i = 0; i < quorum.size(); ++i) {

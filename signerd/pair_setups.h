@@ -40,6 +40,9 @@ class PairSetups {
   [[nodiscard]] std::optional<SetupId> agreed(const EpochId& epoch, PartyId a, PartyId b) const;
   /// Set-up ids of all pairs of the quorum in lexicographic order; nothing if one is missing.
   [[nodiscard]] std::optional<std::vector<SetupId>> agreed(const EpochId& epoch, const Quorum& quorum) const;
+  /// Every other member has spoken of this epoch's set-ups, so that it is active there; who is in quarantine does not
+  /// count.
+  [[nodiscard]] bool active_at_all(const PublicKeyInfo& info) const;
   /// Called when something new was agreed upon.
   std::function<void()> on_change;
   /// Called when a dispute with a peer is written down. May be empty.

@@ -4,9 +4,11 @@ namespace quorate::signerd {
 
 bool RequestQueue::push(const std::string& who, Request request) {
   auto& queue = waiting_[who];
-  if (queue.size() >= kMaxWaiting) return false;
-  if (queue.empty()) turns_.push_back(who);
-  queue.push_back(std::move(request));
+  const std::size_t size = request.envelope.payload.size();
+  if (!queue.requests.empty() && (queue.requests.size() >= kMaxWaiting || queue.bytes + size > kMaxWaitingBytes)) return false;
+  if (queue.requests.empty()) turns_.push_back(who);
+  queue.bytes += size;
+  queue.requests.push_back(std::move(request));
   return true;
 }
 
@@ -14,9 +16,11 @@ std::optional<RequestQueue::Request> RequestQueue::pop() {
   if (turns_.empty()) return std::nullopt;
   const auto queue = waiting_.find(turns_.front());
   turns_.pop_front();
-  Request request = std::move(queue->second.front());
-  queue->second.pop_front();
-  if (queue->second.empty()) {
+  auto& [requests, bytes] = queue->second;
+  Request request = std::move(requests.front());
+  requests.pop_front();
+  bytes -= request.envelope.payload.size();
+  if (requests.empty()) {
     waiting_.erase(queue);
   } else {
     turns_.push_back(queue->first);

@@ -17,6 +17,8 @@ class RequestQueue {
  public:
   /// Requests of one identity that may wait.
   static constexpr std::size_t kMaxWaiting = 256;
+  /// And what they may hold: evidence and certificate requests are long, and a signer's memory may be locked.
+  static constexpr std::size_t kMaxWaitingBytes = std::size_t{4} << 20;
 
   struct Request {
     std::weak_ptr<net::Link> link;
@@ -30,7 +32,11 @@ class RequestQueue {
   [[nodiscard]] bool empty() const { return turns_.empty(); }
 
  private:
-  std::map<std::string, std::deque<Request>> waiting_;
+  struct Waiting {
+    std::deque<Request> requests;
+    std::size_t bytes = 0;
+  };
+  std::map<std::string, Waiting> waiting_;
   std::deque<std::string> turns_;  ///< who has something waiting, next first
 };
 

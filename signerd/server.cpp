@@ -146,6 +146,9 @@ Result<void, std::string> Server::open() {
   };
   setups_->on_change = [this] { presigner_->tick(Clock::now()); };
   ceremonies_->on_key = [this](const EpochId& epoch) { setups_->key_added(epoch); };
+  epoch_switch_.settled = [this](const PublicKeyInfo& coming) {
+    return !ceremonies_->contested(coming) || setups_->active_at_all(coming);
+  };
   epoch_switch_.on_wiped = [this](const PublicKeyInfo& old) {
     presigner_->forget(old.epoch);
     setups_->forget(old.epoch);

@@ -42,7 +42,10 @@ Result<std::size_t, std::string> ShareStore::tidy(const std::optional<StateKey>&
   std::vector<std::filesystem::path> doomed, shares;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory_, error)) {
-    if (entry.path().extension() == kWipedSuffix) doomed.push_back(entry.path());
+    const auto extension = entry.path().extension();
+    // A write that was cut short has left a sealed share of its own: nobody would wipe that with its epoch.
+    if (extension == kWipedSuffix || (extension == ".tmp" && entry.path().stem().extension() == ".share"))
+      doomed.push_back(entry.path());
     if (entry.path().extension() == ".share") shares.push_back(entry.path());
   }
   if (error) return fail("cannot read " + directory_.string() + ": " + error.message());
@@ -84,6 +87,8 @@ Result<void, std::string> ShareStore::save(const KeyShare& share) {
 }
 
 Result<void, std::string> ShareStore::wipe(const EpochId& epoch) {
+  // What a write that failed has left goes, too.
+  if (auto wiped = wipe_durably(directory_ / (epoch.hex() + ".share.tmp")); !wiped) return wiped;
   return wipe_durably(directory_ / (epoch.hex() + ".share"));
 }
 

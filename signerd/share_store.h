@@ -16,7 +16,7 @@ class ShareStore {
   /// Makes the directory if it is missing. The error names the path.
   static Result<ShareStore, std::string> open(std::filesystem::path directory, StateKey key, PartyId me);
 
-  /// Removes what a crash left half wiped, and seals anew what only the former state key opens. Each file is replaced
+  /// Removes what a crash left half wiped or half written, and seals anew what only the former state key opens. Each file is replaced
   /// as a whole; shares that neither opens are left to load() to complain of. Returns how many were sealed anew.
   Result<std::size_t, std::string> tidy(const std::optional<StateKey>& former);
 

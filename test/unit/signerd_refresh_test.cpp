@@ -204,6 +204,71 @@ TEST_F(Refresh, an_earlier_attempt_that_all_have_confirmed_wins_over_a_later_one
   expect_usable(next(1));
 }
 
+/// Signer 3 is corrupt: it keeps back what it signs in both attempts, and then shows it to one member each.
+TEST_F(Refresh, two_successors_made_active_by_a_corrupt_member_do_not_cost_the_old_epoch) {
+  std::vector<wire::Envelope> kept;
+  world.passes = [&](const wire::Envelope& e) {
+    if (e.type != MessageType::KeygenRound5) return true;
+    if (e.from == 3) kept.push_back(e);
+    return e.from != 3 && e.to != 3;
+  };
+  const auto earlier = begin_refresh(old);
+  world.settle();
+  for (PartyId id : kAll) world.at(id).sessions.tick(Clock::now() + hours(1));
+  world.settle();
+  for (PartyId id : kAll) ASSERT_EQ(world.at(id).ceremonies.prepared(), 1U);
+  world.passes = [&](const wire::Envelope& e) {
+    if (e.type != MessageType::KeygenRound5) return true;
+    if (e.from == 3) kept.push_back(e);
+    return e.from == 1 && e.to == 2;
+  };
+  const auto later = begin_refresh(old);
+  world.settle();
+  const auto show = [&](const CeremonyId& ceremony, PartyId to) {
+    for (const auto& e : std::vector(kept))
+      if (e.sid.bytes == ceremony.bytes && e.to == to) world.at(to).receive(e, world.now());
+    world.settle();
+  };
+  show(later, 2);
+  ASSERT_FALSE(next(2).is_zero());
+  world.passes = [&](const wire::Envelope& e) { return e.type != MessageType::KeygenRound5 || e.to == 3; };
+  world.sent.clear();
+  show(earlier, 1);
+  ASSERT_FALSE(next(1).is_zero());
+  ASSERT_NE(next(1), next(2));
+  world.passes = nullptr;
+  for (PartyId id : kAll) world.at(id).ceremonies.tick(Clock::now() + hours(1));
+  world.restart(1);
+  world.settle();
+  for (const auto& e : world.sent_by(1, MessageType::KeygenRound5))
+    EXPECT_NE(e.sid.bytes, later.bytes) << "it is of no use to that one any more";
+  ASSERT_EQ(next(3), next(1)) << "signer 3 fills pools with 1";
+
+  presign();
+  ASSERT_FALSE(world.at(1).keys.by_epoch(next(1))->pools.stocked().empty());
+  tick();
+  tick(EpochSwitch::kFillTime + seconds(1));
+  tick(EpochSwitch::kFillTime + EpochSwitch::kFadeTime + seconds(2));
+  for (PartyId id : Quorum{1, 2}) {
+    ASSERT_NE(world.at(id).keys.by_epoch(old), nullptr) << int(id);
+    EXPECT_EQ(world.at(id).keys.by_epoch(old)->stage, Stage::Serving);
+    EXPECT_TRUE(on_disk(id, old));
+    EXPECT_TRUE(on_disk(id, next(2))) << "the way back: remove the file of the stuck epoch and restart";
+  }
+  // The way back.
+  std::filesystem::remove(world.directory.path() / "1" / "state" / (next(1).hex() + ".share"));
+  std::filesystem::remove(world.directory.path() / "3" / "state" / (next(3).hex() + ".share"));
+  world.restart(1);
+  world.restart(3);
+  world.settle();
+  ASSERT_EQ(next(1), next(2));
+  presign();
+  tick();
+  tick(EpochSwitch::kFillTime + EpochSwitch::kFadeTime + seconds(2));
+  tick(EpochSwitch::kFillTime + 3 * EpochSwitch::kFadeTime);
+  for (PartyId id : kAll) EXPECT_EQ(world.at(id).keys.by_epoch(old), nullptr) << int(id);
+}
+
 TEST_F(Refresh, requests_that_do_not_fit_the_active_epoch_are_refused) {
   wire::KeygenRequest good;
   good.threshold = 2;

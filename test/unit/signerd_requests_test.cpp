@@ -47,6 +47,24 @@ TEST(RequestQueue, one_identity_has_so_many_waiting_and_no_more_and_others_are_n
   EXPECT_TRUE(queue.push("flood", numbered(3))) << "one was answered";
 }
 
+TEST(RequestQueue, one_identity_has_so_many_bytes_waiting_and_a_long_request_still_gets_its_turn) {
+  RequestQueue queue;
+  const auto of_size = [](std::size_t size) {
+    RequestQueue::Request request;
+    request.envelope.payload.resize(size);
+    return request;
+  };
+  constexpr std::size_t kQuarter = RequestQueue::kMaxWaitingBytes / 4;
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(queue.push("flood", of_size(kQuarter)));
+  EXPECT_FALSE(queue.push("flood", of_size(1)));
+  EXPECT_TRUE(queue.push("a", of_size(2 * RequestQueue::kMaxWaitingBytes))) << "alone, whatever its size";
+  for (int i = 0; i < 2; ++i) queue.pop();
+  EXPECT_TRUE(queue.push("flood", of_size(kQuarter))) << "one was answered";
+  EXPECT_FALSE(queue.push("flood", of_size(1)));
+  while (queue.pop()) continue;
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(queue.push("flood", of_size(kQuarter)));
+}
+
 TEST(Stalls, a_request_is_new_while_the_loop_turns) {
   Stalls stalls;
   auto now = Clock::now();

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "signerd/config.h"
@@ -105,6 +106,22 @@ TEST_F(Store, a_wiped_share_is_gone_and_a_half_wiped_one_goes_later) {
   EXPECT_FALSE(fs::exists(file.string() + ".wiped"));
 }
 
+TEST_F(Store, what_a_write_that_was_cut_short_left_of_a_share_goes_with_it_and_at_the_next_start) {
+  const KeyShare share = make_share(Curve::p256());
+  ASSERT_TRUE(open().save(share));
+  const auto file = directory / "state" / (share.info.epoch.hex() + ".share"), left = fs::path(file.string() + ".tmp");
+  fs::copy(file, left);
+  ASSERT_TRUE(open().wipe(share.info.epoch));
+  EXPECT_FALSE(fs::exists(left));
+
+  ASSERT_TRUE(open().save(share));
+  fs::copy(file, left);
+  ASSERT_TRUE(open().tidy(std::nullopt));
+  EXPECT_EQ(open().load()->size(), 1U);
+  for (const auto& entry : fs::directory_iterator(directory / "state"))
+    EXPECT_TRUE(entry.path() == file || entry.is_directory()) << entry.path();
+}
+
 TEST_F(Store, another_state_key_another_signer_or_any_damage_is_an_error_that_names_the_file) {
   ASSERT_TRUE(open().save(make_share(Curve::p256())));
   EXPECT_FALSE(open(1, 2).load());
@@ -174,6 +191,37 @@ TEST_F(Store, a_dispute_of_a_quorum_without_a_key_blocks_it_for_every_key) {
   auto disputes = Disputes::open(file);
   ASSERT_TRUE(disputes) << disputes.error();
   EXPECT_TRUE(disputes->quorum_blocked(sim::SeededRng(1).make_id<KeyId>(), {1, 2}));
+}
+
+TEST_F(Store, of_disputes_of_quorums_a_thousand_are_kept_and_no_pair_is_forgotten) {
+  const auto file = directory / "disputes.json";
+  std::vector<Quorum> quorums;
+  for (unsigned bits = 0; quorums.size() < 1002; ++bits) {
+    Quorum quorum;
+    for (PartyId id = 1; id <= 15; ++id)
+      if (bits >> (id - 1) & 1) quorum.push_back(id);
+    if (quorum.size() == 8) quorums.push_back(std::move(quorum));
+  }
+  const auto entry = [](const std::string& members, bool whole) {
+    return R"({"time":"t","epoch":")" + EpochId{}.hex() + R"(","members":[)" + members + R"(],"quorum":)" +
+           (whole ? "true" : "false") + R"(,"fault":")" + std::string(name(Fault::SumCheck)) + R"(","detail":""})";
+  };
+  std::string text = R"({"disputes":[)" + entry("1,2", false);
+  for (std::size_t i = 0; i < 1000; ++i) {
+    std::string members;
+    for (auto id : quorums[i]) members += (members.empty() ? "" : ",") + std::to_string(id);
+    text += "," + entry(members, true);
+  }
+  std::ofstream(file) << text << "]}";
+  auto disputes = *Disputes::open(file);
+  const Abort why{Fault::SumCheck, Blame::quorum(), std::string(200, 'x')};
+  for (std::size_t i = 1000; i < quorums.size(); ++i) ASSERT_TRUE(disputes.add_quorum(KeyId{}, EpochId{}, quorums[i], why));
+  auto read = Disputes::open(file);
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->size(), 1001U);
+  EXPECT_TRUE(read->pair_blocked(1, 2));
+  EXPECT_TRUE(std::none_of(read->entries().begin(), read->entries().end(), [&](const auto& e) { return e.members == quorums[1]; }));
+  EXPECT_EQ(read->entries().back().members, quorums.back());
 }
 
 TEST_F(Store, disputes_with_an_unknown_fault_are_damaged) {

@@ -90,6 +90,9 @@ struct Signer {
         presigner(id, identity, keys, setups, sessions, disputes, log, mesh, {}),
         ceremonies(id, identity, group, store, keys, sessions, policy, log, mesh) {
     ceremonies.on_key = [this](const EpochId& epoch) { setups.key_added(epoch); };
+    epoch_switch.settled = [this](const PublicKeyInfo& coming) {
+      return !ceremonies.contested(coming) || setups.active_at_all(coming);
+    };
     epoch_switch.on_wiped = [this](const PublicKeyInfo& old) {
       presigner.forget(old.epoch);
       setups.forget(old.epoch);

@@ -317,6 +317,15 @@ TEST_P(Blame, EveryFieldOfAStatementIsSigned) {
   EXPECT_EQ(named(e), kNobody);
 }
 
+TEST_P(Blame, AForgedStatementIsRefusedBeforeItCostsTheWorkOfAWholeEpoch) {
+  auto e = disputes(kCheat, {1, 3});
+  e.info.confirmations.at(1)[7] ^= 1;
+  const auto refused = [&] { return verify(e, pinned(), e.info.key).error(); };
+  EXPECT_EQ(refused(), "the epoch is not confirmed by its members");
+  e.statements[1].signature[7] ^= 1;
+  EXPECT_EQ(refused(), "a dispute is not signed by signer 3");
+}
+
 TEST_P(Blame, TheThresholdIsTheOneThatTheMembersConfirmed) {
   // Threshold 3: two corrupt signers are within bounds, and try to pass for enough.
   sim::DealtGroup three = sim::deal_key(curve(), 4, 3, rng_);
