@@ -56,7 +56,9 @@ void Tier::send_on(Requests::iterator at) {
   counters_.resubmitted += request.sends > 0;
   counters_.hinted += request.sends > 0 && request.assigned;
   ++request.sends;
-  request.due = now_ + std::max(config_.attempt_floor, config_.attempt_p99_factor * peer.latency.p99());
+  // If there is another one it gets its chance within half of what is left, however slow this one has made itself.
+  const Time wait = config_.attempt_p99_factor * peer.latency.p99();
+  request.due = now_ + std::max(config_.attempt_floor, choose(request) ? std::min(wait, left / 2) : wait);
   actions_.emplace_back(TierSend{at->first, *chosen, request.assigned, now_ + share_of(left)});
   arm(at);
 }

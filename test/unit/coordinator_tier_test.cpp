@@ -137,6 +137,22 @@ TEST_F(TierTest, TheTimeOutFollowsThreeTimesTheMeasuredP99) {
   EXPECT_EQ(sends.size(), 2u);
 }
 
+TEST_F(TierTest, ACoordinatorThatMadeItselfSlowLeavesTheOthersHalfOfTheTime) {
+  all_up();
+  for (int i = 0; i < 300; ++i) {
+    const auto handle = submit();
+    now += milliseconds(90);
+    ASSERT_TRUE(tier.on_signature(now, last_to(), handle));
+  }
+  sends.clear();
+  const auto handle = submit();
+  pass(milliseconds(99));
+  EXPECT_EQ(sends.size(), 1u);
+  pass(milliseconds(2));
+  ASSERT_EQ(sends.size(), 2u);
+  EXPECT_TRUE(tier.on_signature(now, last_to(), handle));
+}
+
 TEST_F(TierTest, ALostLinkIsATimeOutAtOnce) {
   all_up();
   const auto handle = submit();
