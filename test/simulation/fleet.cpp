@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/tecdsa/presign.h"
+#include "signerd/active_quorums.h"
 
 namespace quorate::simulation {
 
