@@ -171,7 +171,7 @@ TEST(Readiness, ASignerThatInventsMembersAndAThresholdDoesNotDecide) {
     key.pools.clear();
     key.members.clear();
     for (PartyId id = 1; id <= kMaxParties; ++id) key.members.push_back(id);
-    key.threshold = kMaxParties;
+    key.threshold = 3;
   };
   cluster.start();
   EXPECT_EQ(cluster.coordinator().readiness(cluster.key()).threshold, 2u);
