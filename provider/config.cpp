@@ -137,6 +137,9 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
   config.deadline = std::chrono::milliseconds(root.integer_or("deadline_ms", 1, 60000, 200));
   static constexpr std::array<std::string_view, 2> kThreads = {"lazy", "at-fork"};
   config.thread_at_fork = root.choice_or("io_thread", kThreads, 0) == 1;
+  static constexpr std::array<std::string_view, 3> kUnavailable = {"retry", "fail", "decline"};
+  config.unavailable = static_cast<Unavailable>(root.choice_or("unavailable", kUnavailable, 0));
+  config.back_off = std::chrono::milliseconds(root.integer_or("back_off_ms", 1, 1000, 50));
   if (const auto log = root.object_if("log")) {
     static constexpr std::array<std::string_view, 4> kLevels = {"error", "warning", "info", "debug"};
     config.log_file = log->file_if("file");

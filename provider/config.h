@@ -11,6 +11,7 @@
 #include "protocol/base/result.h"
 #include "protocol/hash/identity.h"
 #include "provider/log.h"
+#include "provider/patience.h"
 
 namespace quorate::provider {
 
@@ -21,6 +22,8 @@ namespace quorate::provider {
 ///       "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"},
 ///       "deadline_ms": 200,
 ///       "io_thread": "lazy",
+///       "unavailable": "retry",
+///       "back_off_ms": 50,
 ///       "log": {"file": "/var/log/quorate/provider.log", "level": "warning"},
 ///       "evidence": "/var/lib/quorate/evidence" }
 ///
@@ -29,9 +32,11 @@ namespace quorate::provider {
 ///       "mode": "tier",
 ///       "coordinators": [ {"name": "c1", "address": "192.0.2.21:7501"}, ... ],
 ///
-/// mode ("direct" unless given), deadline_ms, io_thread, log and evidence may be left out, as may each key of log; log
-/// lines then go to standard error, and evidence against a signer is not kept. The directory "evidence" has to exist.
+/// mode ("direct" unless given), deadline_ms and all below it may be left out, as may each key of log; log lines then
+/// go to standard error, and evidence against a signer is not kept. The directory "evidence" has to exist.
 /// io_thread "at-fork" gives each forked process its I/O thread at once instead of at the first signature.
+/// unavailable says what becomes of handshakes that the cluster cannot sign for (patience.h); back_off_ms is the
+/// pause before it is asked again.
 struct Config {
   struct Signer {
     PartyId id = kNobody;
@@ -53,6 +58,8 @@ struct Config {
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};
   bool thread_at_fork = false;
+  Unavailable unavailable = Unavailable::Retry;
+  std::chrono::milliseconds back_off{50};
   std::optional<std::filesystem::path> log_file;
   std::optional<std::filesystem::path> evidence;
   LogLevel log_level = LogLevel::Warning;

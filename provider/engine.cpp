@@ -5,6 +5,7 @@
 #include "protocol/net/blame_report.h"
 #include "protocol/net/sign_client.h"
 #include "provider/async_wait.h"
+#include "provider/patience.h"
 #include "provider/signature_value.h"
 
 namespace quorate::provider {
@@ -19,11 +20,54 @@ LogLevel level_of(int net_level) {
   }
 }
 
+using Clock = std::chrono::steady_clock;
+
+/// Of each thread, whatever key and configuration it waits for.
+WaitBudget& budget_of_this_thread() {
+  thread_local WaitBudget budget;
+  return budget;
+}
+
+/// Rounded up, as 0 would be no time at all.
+std::chrono::milliseconds in_ms(Patience::Span span) { return std::chrono::ceil<std::chrono::milliseconds>(span); }
+
+/// What is kept of one key. Only ever added to a list, so that a forked child can read it.
+struct KeyRecord {
+  KeyRecord(const KeyId& its_id, const Patience::Settings& settings) : id(its_id), patience(settings) {}
+  KeyId id;
+  Patience patience;
+  std::atomic<bool> declining{false};
+  KeyRecord* next = nullptr;
+};
+
+SignError at_once(const KeyRecord& record, const net::KeyReadiness& known) {
+  const std::string count = "; failed at once, as " + std::to_string(record.patience.refused()) + " so far";
+  if (!known.can_sign) return {known.reason, known.detail + count};
+  return {SignErrorCode::QuorumInsufficient,
+          "signers are linked but the last requests got no signature in time; the next trial is due shortly" + count};
+}
+
 }  // namespace
 
 struct Engine::State {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    for (KeyRecord* record = keys.load(); record != nullptr;) delete std::exchange(record, record->next);
+  }
+
+  [[nodiscard]] KeyRecord* find(const KeyId& key) const {
+    KeyRecord* record = keys.load();
+    while (record != nullptr && record->id != key) record = record->next;
+    return record;
+  }
+
   std::string cluster;
   std::shared_ptr<Log> log;
+  bool may_decline = false;
+  Patience::Settings patience;
+  std::atomic<KeyRecord*> keys{nullptr};
   std::atomic<std::shared_ptr<net::SignClient>> client;
 };
 
@@ -54,6 +98,9 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
     if (!folder) return fail("evidence: " + folder.error());
     evidence = std::move(*folder);
   }
+  state->may_decline = config.unavailable == Unavailable::Decline;
+  state->patience = {config.unavailable, config.back_off, config.deadline};
+
   net::SignClientConfig client;
   client.cluster = config.cluster;
   for (const auto& signer : config.signers) client.signers.push_back({signer.id, signer.host, signer.port, signer.identity});
@@ -61,6 +108,7 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   for (const auto& each : config.coordinators) client.coordinators.push_back({each.name, each.host, each.port});
   client.tls = std::move(*tls);
   client.deadline = config.deadline;
+  client.back_off = config.back_off;
   client.thread_at_fork = config.thread_at_fork;
   client.log = [log = state->log](int level, std::string_view text) { log->write(level_of(level), text); };
   client.on_blame = [log = client.log, evidence, cluster = config.cluster](const coordinator::Verdict& verdict) {
@@ -74,6 +122,12 @@ const std::string& Engine::cluster() const { return state_->cluster; }
 Log& Engine::log() const { return *state_->log; }
 
 void Engine::add_key(const KeyFile& key) {
+  if (state_->find(key.key) == nullptr) {
+    auto* const record = new KeyRecord(key.key, state_->patience);
+    record->next = state_->keys.load();
+    while (!state_->keys.compare_exchange_weak(record->next, record)) {
+    }
+  }
   if (const auto client = state_->client.load()) client->add_key({key.key, key.curve, key.X});
 }
 
@@ -81,14 +135,49 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
                                       ByteView content) {
   const auto client = state_->client.load();
   if (client == nullptr) return fail(SignError{SignErrorCode::QuorumInsufficient, "the provider is being shut down"});
+  KeyRecord* const record = state_->find(key.key);
+  if (record == nullptr) return fail(SignError{SignErrorCode::KeyUnknown, "the key was not loaded"});
+
+  const bool in_job = in_async_job(), inline_io = client->inline_io();
+  const Patience::Caller caller{.blocks = !in_job || inline_io, .runs_io = inline_io};
+  const auto known = client->readiness(key.key);
+  const auto begun = Clock::now();
+  const auto allowed = record->patience.allow(begun, known, caller, budget_of_this_thread());
+  if (allowed <= Patience::Span::zero()) {
+    client->probe();
+    return fail(at_once(*record, known));
+  }
   std::optional<SignResult> result;
-  if (in_async_job())
+  if (!caller.blocks)
     result = sign_in_async_job([&](net::SignClient::SignDone done) {
-      client->sign_async(key.key, context, digest, content, std::move(done));
+      client->sign_async(key.key, context, digest, content, std::move(done), in_ms(allowed));
     });
-  if (!result) result = client->sign(key.key, context, digest, content);
-  if (!*result) return fail(std::move(*result).error());
+  if (!result) result = client->sign(key.key, context, digest, content, in_ms(allowed));
+  if (!*result) {
+    const auto now = Clock::now();
+    record->patience.failed(now, known, result->error().code, now - begun, caller, budget_of_this_thread());
+    return fail(std::move(*result).error());
+  }
+  record->patience.succeeded();
   return encode_signature((*result)->r, (*result)->s);
+}
+
+std::optional<SignError> Engine::declined(const KeyFile& key) {
+  if (!state_->may_decline) return std::nullopt;
+  const auto client = state_->client.load();
+  KeyRecord* const record = state_->find(key.key);
+  if (client == nullptr || record == nullptr) return std::nullopt;
+  client->probe();
+  const auto known = client->readiness(key.key);
+  if (!record->patience.declines(Clock::now(), known)) {
+    // A trial of signers that hang is no change.
+    if (!record->patience.doubted(known) && record->declining.exchange(false))
+      state_->log->write(LogLevel::Warning, "key " + key.key.brief() + ": no longer declined: " + known.detail);
+    return std::nullopt;
+  }
+  record->declining = true;
+  if (known.state == net::Readiness::NotReady) return SignError{known.reason, known.detail};
+  return SignError{SignErrorCode::QuorumInsufficient, "signers are linked but the last requests got no signature in time"};
 }
 
 void Engine::close() noexcept { state_->client.store(nullptr); }

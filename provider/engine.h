@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "protocol/base/sign_error.h"
@@ -27,9 +28,15 @@ class Engine {
   void add_key(const KeyFile& key);
 
   /// content is of the form of this context. Out comes a DER ECDSA-Sig-Value that verifies under the
-  /// key. Returns within the configured deadline; inside an ASYNC job the job is paused meanwhile.
+  /// key. Returns within the configured deadline, and at once when the cluster is known to be unable to sign and the
+  /// configuration, or the share of its time that this thread may wait in vain, says so (patience.h). Inside an ASYNC
+  /// job the job is paused meanwhile.
   Result<Bytes, SignError> sign(const KeyFile& key, wire::Context context, wire::DigestAlgorithm digest,
                                 ByteView content);
+
+  /// Why a handshake should take another certificate, if "unavailable" is "decline" and the cluster is known to be
+  /// unable to sign. Never waits; sees to it that what is known does not grow old.
+  [[nodiscard]] std::optional<SignError> declined(const KeyFile& key);
 
   /// Lets go of connections and of the I/O thread: the module is about to be torn down. Later signatures
   /// fail.

@@ -104,14 +104,28 @@ int set_sign_params(Operation& op, const OSSL_PARAM params[]) {
   });
 }
 
+/// With "unavailable": "decline", a key that cannot be signed with at present is refused here.
+Result<void, Problem> check_available(const Key& key) {
+  Engine* const engine = key.engine();
+  if (engine == nullptr) return {};
+  const KeyFile& file = key.file();
+  const auto declined = engine->declined(file);
+  if (!declined) return {};
+  engine->log().write_limited(LogLevel::Warning, file.key.hex() + "declined",
+                              "key " + file.key.brief() + ": declined, so that the server takes its other certificate: " +
+                                  declined->what());
+  return problem(reason_of(declined->code), "declined: " + declined->detail);
+}
+
 /// libssl also calls this to find out which of its certificates to use, so it says no more than whether
-/// the digest is one that we sign with, and asks nobody.
+/// the digest is one that we sign with, and whether anybody could at present, and asks nobody.
 int digest_sign_init(void* ctx, const char* digest_name, void* key, const OSSL_PARAM params[]) {
   Operation& op = as_operation(ctx);
   const int begun = entry(op.context.errors(), 0, [&]() -> Result<int, Problem> {
     if (auto ok = op.begin(key); !ok) return fail(ok.error());
     const auto digest = find_digest(op, digest_name);
     if (!digest) return fail(digest.error());
+    if (auto ok = check_available(*op.key); !ok) return fail(ok.error());
     op.digest = *digest;
     return 1;
   });

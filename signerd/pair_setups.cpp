@@ -26,8 +26,11 @@ PairSetups::PairSetups(PartyId me, KeyRing& keys, SessionHost& sessions, Dispute
 void PairSetups::peer_up(PartyId peer, bool new_process, Clock::time_point now) {
   if (new_process) {
     std::erase_if(states_, [&](const auto& item) { return item.first.peer == peer; });
+    // What others say of their set-ups with it stays: they may have heard of its new process before this signer, and
+    // say it once. It counts when the peer itself has said the same.
     std::erase_if(announced_, [&](const auto& item) {
-      return std::get<1>(item.first) == peer || std::get<2>(item.first) == peer;
+      const auto& [epoch, who, with] = item.first;
+      return who == peer || (who == me_ && with == peer);
     });
   }
   for (const auto& [pair, state] : states_)

@@ -19,6 +19,7 @@ void add_refresh_command(CLI::App& app, const Output& out, int& code);    ///< r
 void add_cluster_commands(CLI::App& app, const Output& out, int& code);   ///< status, sign, key
 void add_blame_command(CLI::App& app, const Output& out, int& code);      ///< blame
 void add_quarantine_command(CLI::App& app, const Output& out, int& code); ///< quarantine
+void add_readiness_commands(CLI::App& app, const Output& out, int& code); ///< ready, haproxy-agent
 void add_doctor_command(CLI::App& app, const Output& out, int& code);     ///< doctor
 
 }  // namespace quorate::tools

@@ -131,6 +131,7 @@ void examine_config(const fs::path& file, const std::optional<KeyFile>& key, con
            "cluster " + config->cluster + ", " +
                (config->tier ? std::to_string(config->coordinators.size()) + " coordinators"
                              : std::to_string(config->signers.size()) + " signers")));
+  out.push_back(judge_unavailable(file, *config));
   if (key) out.push_back(judge_key_cluster(key_file, *key, file, *config));
   if (config->log_file) {
     const fs::path directory = config->log_file->has_parent_path() ? config->log_file->parent_path() : ".";
@@ -188,6 +189,29 @@ Finding judge_log_directory(const fs::path& log_file, bool directory_writable) {
     return problem("provider-log", log_file.string(), "log.file cannot be written: no key would load",
                    "create its directory for the user that starts the server, or leave log.file out");
   return good("provider-log", log_file.string(), "can be written");
+}
+
+Finding judge_unavailable(const fs::path& config_file, const provider::Config& config) {
+  using provider::Unavailable;
+  if (config.unavailable == Unavailable::Decline && !config.thread_at_fork)
+    return warning("provider-unavailable", config_file.string(),
+                   "unavailable is \"decline\" without io_thread \"at-fork\": a new worker of the server fails its first "
+                   "handshake if there are no signers, as it learns of that only then",
+                   "set \"io_thread\": \"at-fork\"");
+  if (config.unavailable != Unavailable::Decline && config.back_off >= config.deadline)
+    return warning("provider-unavailable", config_file.string(),
+                   "back_off_ms is not below deadline_ms: a signer that had nothing to give is not asked again in time",
+                   "make back_off_ms a fraction of deadline_ms");
+  switch (config.unavailable) {
+    case Unavailable::Retry:
+      return good("provider-unavailable", config_file.string(),
+                  "without a quorum handshakes wait up to " + std::to_string(config.deadline.count()) + " ms, then fail");
+    case Unavailable::Fail:
+      return good("provider-unavailable", config_file.string(), "without a quorum handshakes fail at once");
+    case Unavailable::Decline: break;
+  }
+  return good("provider-unavailable", config_file.string(),
+              "without a quorum TLS 1.3 takes the server's other certificate; it needs one, with a key of another kind");
 }
 
 Findings examine_frontend(const FrontendOptions& options) {

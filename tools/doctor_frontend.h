@@ -30,4 +30,7 @@ Finding judge_key_cluster(const std::filesystem::path& key_file, const KeyFile& 
 /// Where the provider writes its log, it must be able to.
 Finding judge_log_directory(const std::filesystem::path& log_file, bool directory_writable);
 
+/// What "unavailable" means, and whether the rest of provider.json goes with it.
+Finding judge_unavailable(const std::filesystem::path& config_file, const provider::Config& config);
+
 }  // namespace quorate::tools::doctor

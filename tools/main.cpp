@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
   quorate::tools::add_cluster_commands(app, out, code);
   quorate::tools::add_blame_command(app, out, code);
   quorate::tools::add_quarantine_command(app, out, code);
+  quorate::tools::add_readiness_commands(app, out, code);
   quorate::tools::add_doctor_command(app, out, code);
   try {
     app.parse(argc, argv);

@@ -24,7 +24,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kFirstBackOff{50}, kGreatestBackOff{500};
 /// A link that lasted so long was a good one: the next attempt is made almost at once.
 constexpr milliseconds kGoodLink{1000};
-constexpr milliseconds kConnectTimeout{3000};
+/// Shorter than TCP's pause between its second and its third try (2 s): a host that comes back is found within 2 s.
+constexpr milliseconds kConnectTimeout{1500};
 
 }  // namespace
 

@@ -31,6 +31,7 @@ constexpr std::chrono::milliseconds kResolveLimit{1000};
 /// How long a caller waits beyond its deadline for the I/O side to say so itself.
 constexpr std::chrono::milliseconds kGrace{50};
 constexpr std::chrono::milliseconds kPublishInterval{2};
+constexpr std::chrono::milliseconds kProbeInterval{500};
 
 SignError deadline_exceeded() { return {SignErrorCode::DeadlineExceeded, "no signature in time"}; }
 SignError only_direct() {
@@ -76,8 +77,13 @@ KeyReadiness translate(const coordinator::Readiness& readiness) {
   }
   out.can_sign = readiness.can_sign;
   out.reason = readiness.reason;
+  out.detail = readiness.detail;
   out.signers_up = readiness.signers_up;
   return out;
+}
+
+bool same_in_substance(const KeyReadiness& a, const KeyReadiness& b) {
+  return a.state == b.state && a.can_sign == b.can_sign && a.reason == b.reason && a.signers_up == b.signers_up;
 }
 
 /// Keys ever added, newest first. Only ever grows, so that a forked child can read it whatever its parent's
@@ -147,10 +153,30 @@ class Engine {
     runner_.poll([this] { publish(); });
     const std::lock_guard lock(published_mutex_);
     const auto found = published_.find(key);
-    return found != published_.end() ? found->second : KeyReadiness{};
+    if (found != published_.end()) return found->second;
+    KeyReadiness unheard_of;
+    unheard_of.version = first_version();
+    return unheard_of;
+  }
+
+  void probe() {
+    if (!runner_.is_inline()) return;
+    const auto now = Clock::now().time_since_epoch().count();
+    auto due = next_probe_.load();
+    const auto next = now + Clock::duration(kProbeInterval).count();
+    if (now >= due && next_probe_.compare_exchange_strong(due, next)) {
+      // Coordinators are dialled anew by timers of their own, after half a second at most.
+      runner_.post_before_wait([this] {
+        if (driver_) driver_->retry_links();
+      });
+    }
+    runner_.poll([this] { publish(); });
   }
 
  private:
+  /// Of no other process.
+  [[nodiscard]] std::uint64_t first_version() const { return (static_cast<std::uint64_t>(pid_) << 32) + 1; }
+
   template <class BackendSettings>
   static BackendSettings with_instance(BackendSettings settings, Rng& rng) {
     auto link = std::make_shared<LinkSettings>(*settings.link);
@@ -175,6 +201,11 @@ class Engine {
     std::map<KeyId, KeyReadiness> fresh;
     for (const KeyId& key : keys_) fresh[key] = translate(driver_ ? driver_->readiness(key) : tier_->readiness(key));
     const std::lock_guard lock(published_mutex_);
+    for (auto& [key, readiness] : fresh) {
+      const auto before = published_.find(key);
+      readiness.version = before == published_.end() ? first_version() + 1 : before->second.version;
+      if (before != published_.end() && !same_in_substance(before->second, readiness)) ++readiness.version;
+    }
     published_ = std::move(fresh);
   }
 
@@ -188,6 +219,7 @@ class Engine {
   boost::asio::steady_timer publish_timer_;
   bool publish_waits_ = false;
   Clock::time_point last_publish_{};
+  std::atomic<Clock::rep> next_probe_{0};
 
   std::mutex published_mutex_;
   std::map<KeyId, KeyReadiness> published_;
@@ -241,6 +273,7 @@ class SignClient::Impl {
     };
     settings.link = std::move(link);
     settings.core.max_in_flight = config_.max_in_flight;
+    settings.core.back_off = config_.back_off;
     return settings;
   }
 
@@ -384,6 +417,10 @@ void SignClient::sign_async(const KeyId& key, wire::Context context, wire::Diges
 
 void SignClient::warm_up() {
   with_roomy_stack([this] { impl_->engine().runner().poll([] {}); });
+}
+
+void SignClient::probe() {
+  with_roomy_stack([this] { impl_->engine().probe(); });
 }
 
 KeyReadiness SignClient::readiness(const KeyId& key) {

@@ -57,6 +57,7 @@ struct SignClientConfig {
   TlsIdentity tls;
   std::chrono::milliseconds deadline{200};
   std::size_t max_in_flight{1024};
+  std::chrono::milliseconds back_off{50};  ///< before a leader that had no presignatures, or refused, is asked again
   /// A forked child starts with its I/O thread waiting (io_thread.h), for servers whose workers may start none.
   bool thread_at_fork = false;
   /// Levels of LogLevel. Called from the I/O thread or from a caller's; has to be thread-safe. May be empty.
@@ -75,14 +76,18 @@ struct SignedContent {
 /// What is known about a key without asking anybody.
 enum class Readiness : std::uint8_t {
   Unknown,   ///< nothing was heard yet; counts as ready
-  Ready,     ///< some quorum is up and has presignatures
+  Ready,     ///< enough signers are up and the pools are as deep as they should be
   NotReady,
 };
 struct KeyReadiness {
   Readiness state = Readiness::Unknown;
-  bool can_sign = true;       ///< a request made now has a chance; true while nothing is known
+  bool can_sign = true;          ///< a request now has a chance, NotReady or not; true while nothing is known
   SignErrorCode reason = SignErrorCode::QuorumInsufficient;  ///< NotReady: what a request would get
+  std::string detail;            ///< one line: who is missing, how deep the pools are
   std::size_t signers_up = 0;
+  /// Another one, never 0, whenever the above changed in substance (not the text); 0 if nothing was begun yet. The
+  /// upper half is the process's id.
+  std::uint64_t version = 0;
 };
 
 /// Signatures for a program that does not want to know about signers: links to all of them, and the
@@ -112,6 +117,9 @@ class SignClient {
 
   /// Starts connecting; does not block.
   void warm_up();
+  /// What can be done without waiting lest readiness() grows old: starts connecting if nothing was begun; without an
+  /// I/O thread it also handles what has arrived and, twice a second at most, dials lost links anew.
+  void probe();
   /// From a cache; never blocks. Without an I/O thread it handles what has arrived on the sockets first.
   [[nodiscard]] KeyReadiness readiness(const KeyId& key);
   /// True where pthread_create failed and all I/O runs on the callers' threads.

@@ -2,10 +2,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <functional>
 #include <thread>
 
 #include "protocol/net/evidence_file.h"
@@ -20,18 +23,21 @@ namespace {
 using SslCtx = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Free<SSL_free>>;
 
+using Clock = std::chrono::steady_clock;
+
 class Cluster : public testing::Test {
  protected:
-  Cluster()
+  /// `keys`: of provider.json, with commas after them.
+  explicit Cluster(const std::string& keys = "")
       : file_(make_key_file(signers_.key().point, "test")),
-        library_({.module = QUORATE_MODULE, .provider_json = write_json(2000), .extra = {}}, dir_),
+        library_({.module = QUORATE_MODULE, .provider_json = write_json(2000, keys), .extra = {}}, dir_),
         key_(library_.load_pem(encode_key_file_pem(file_))) {
     EXPECT_NE(key_, nullptr) << testing::PrintToString(drain_errors());
     const unsigned char* in = file_.spki.data();
     public_.reset(d2i_PUBKEY(nullptr, &in, static_cast<long>(file_.spki.size())));
   }
 
-  std::string write_json(int deadline_ms) {
+  std::string write_json(int deadline_ms, const std::string& keys) {
     const Issued identity = signers_.ca().issue("quorate:test/frontend/web-1");
     dir_.write("frontend.crt", identity.certificate);
     dir_.write("frontend.key", identity.key);
@@ -43,14 +49,29 @@ class Cluster : public testing::Test {
               std::to_string(signers_.port(id)) + R"(", "identity": ")" + signers_.identity(id).hex() + "\"}";
     return dir_.write("provider.json", R"({"cluster": "test", "signers": [)" + list +
                                            R"(], "tls": {"certificate": "frontend.crt", "key": "frontend.key", "ca": "ca.crt"}, )" +
-                                           R"("deadline_ms": )" + std::to_string(deadline_ms) +
-                                           R"(, "log": {"file": "provider.log", "level": "debug"}, "evidence": "evidence"})");
+                                           R"("deadline_ms": )" + std::to_string(deadline_ms) + ", " + keys +
+                                           R"("log": {"file": "provider.log", "level": "debug"}, "evidence": "evidence"})");
   }
   bool signs(std::uint8_t fill = 7) {
     const auto signature = digest_sign(library_.get(), key_.get(), "SHA256", tls13_content(fill));
     return signature && digest_verify(nullptr, public_.get(), "SHA256", tls13_content(fill), *signature);
   }
   std::string log() { return dir_.read("provider.log"); }
+  bool accepted() {
+    const MdCtx ctx(EVP_MD_CTX_new());
+    const bool ok = EVP_DigestSignInit_ex(ctx.get(), nullptr, "SHA256", library_.get(), nullptr, key_.get(), nullptr) == 1;
+    if (!ok) reason_ = testing::PrintToString(drain_errors());
+    return ok;
+  }
+  /// Until it holds, or for so long.
+  static bool soon(const std::function<bool()>& what, std::chrono::milliseconds within = std::chrono::seconds(10)) {
+    const auto until = Clock::now() + within;
+    while (Clock::now() < until) {
+      if (what()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return what();
+  }
 
   /// A certificate for the threshold key, signed by an ordinary one.
   Certificate certificate() {
@@ -72,6 +93,7 @@ class Cluster : public testing::Test {
   KeyFile file_;
   Library library_;
   Pkey key_, public_;
+  std::string reason_;
 };
 
 struct Pair {
@@ -160,6 +182,144 @@ TEST_F(Cluster, says_quorum_insufficient_and_recovers_by_itself) {
   }
   EXPECT_TRUE(recovered) << log();
   ERR_clear_error();
+}
+
+/// Calls that fail and do so sooner than anybody could have waited for: `out of` 20.
+template <class Signs>
+int refused_at_once(Signs signs) {
+  int count = 0;
+  for (int i = 0; i < 20; ++i) {
+    const auto begun = Clock::now();
+    if (!signs() && Clock::now() - begun < std::chrono::milliseconds(40)) ++count;  // the shortest wait is a back-off of 50 ms
+    ERR_clear_error();
+  }
+  return count;
+}
+
+struct ClusterFail : Cluster {
+  ClusterFail() : Cluster(R"("unavailable": "fail", )") {}
+};
+TEST_F(ClusterFail, fails_at_once_without_a_quorum_names_who_is_missing_and_recovers_without_having_failed_first) {
+  ASSERT_TRUE(signs()) << log();
+  signers_.kill(1);
+  signers_.kill(3);
+  ASSERT_TRUE(soon([&] { return !signs(); }));
+  ERR_clear_error();
+  EXPECT_GE(refused_at_once([&] { return signs(); }), 18);
+  EXPECT_FALSE(signs());
+  EXPECT_TRUE(failed_with("QuorumInsufficient", "1 of 2 signers reachable (signer 2 up; signers 1, 3 down); failed at once"));
+  signers_.restart(1);
+  EXPECT_TRUE(soon([&] { return signers_.links(1) > 0; })) << "dialled anew with nobody asking";
+  EXPECT_TRUE(soon([&] { return signs(); })) << log();
+  ERR_clear_error();
+}
+
+struct ClusterRetry : Cluster {
+  ClusterRetry() : Cluster(R"("unavailable": "retry", )") {}
+};
+TEST_F(ClusterRetry, waits_its_share_and_no_more) {
+  ASSERT_TRUE(signs()) << log();
+  for (PartyId id = 1; id <= 3; ++id) signers_.kill(id);
+  ASSERT_TRUE(soon([&] { return !signs(); }));
+  ERR_clear_error();
+  EXPECT_GE(refused_at_once([&] { return signs(); }), 15);
+  EXPECT_TRUE(soon([&] { return !signs() && failed_with("QuorumInsufficient", "0 of 2 signers reachable (signers 1, 2, 3 down); failed at once, as "); }));
+  for (PartyId id = 1; id <= 3; ++id) signers_.restart(id);
+  EXPECT_TRUE(soon([&] { return signs(); })) << log();
+  ERR_clear_error();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs()) << i << log();
+}
+
+TEST_F(ClusterRetry, a_request_that_waits_is_signed_when_the_signers_come_back_within_its_deadline) {
+  ASSERT_TRUE(signs()) << log();
+  for (PartyId id = 1; id <= 3; ++id) signers_.kill(id);
+  bool good = false;
+  // A thread of its own has not waited for anything yet.
+  std::thread waiting([&] { good = signs(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  for (PartyId id = 1; id <= 3; ++id) signers_.restart(id);
+  waiting.join();
+  EXPECT_TRUE(good) << log();
+}
+
+TEST_F(ClusterRetry, silent_signers_that_look_ready_cost_three_requests_and_then_trials) {
+  ASSERT_TRUE(signs()) << log();
+  for (PartyId id = 1; id <= 3; ++id) signers_.set_silent(id, true);
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(signs());
+  ERR_clear_error();
+  EXPECT_GE(refused_at_once([&] { return signs(); }), 18) << log();
+  for (PartyId id = 1; id <= 3; ++id) signers_.set_silent(id, false);
+  EXPECT_TRUE(soon([&] { return signs(); })) << log();
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs()) << i << log();
+  ERR_clear_error();
+}
+
+struct ClusterDecline : Cluster {
+  ClusterDecline() : Cluster(R"("unavailable": "decline", )") {}
+};
+TEST_F(ClusterDecline, accepts_what_is_unknown_and_what_is_ready) {
+  EXPECT_TRUE(accepted());
+  EXPECT_TRUE(signs()) << log();
+  EXPECT_TRUE(accepted());
+}
+
+TEST_F(ClusterDecline, declines_without_a_quorum_and_accepts_again_with_nobody_having_failed) {
+  ASSERT_TRUE(signs()) << log();
+  signers_.kill(1);
+  signers_.kill(2);
+  ASSERT_TRUE(soon([&] { return !accepted(); })) << log();
+  EXPECT_NE(reason_.find("QuorumInsufficient"), std::string::npos) << reason_;
+  EXPECT_NE(reason_.find("declined: 1 of 2 signers reachable (signer 3 up; signers 1, 2 down)"), std::string::npos) << reason_;
+  EXPECT_GE(refused_at_once([&] { return accepted(); }), 18) << "it never waits";
+  const auto partials = signers_.partials(3);
+  signers_.restart(1);
+  EXPECT_TRUE(soon([&] { return accepted(); })) << log();
+  EXPECT_EQ(signers_.partials(3), partials) << "known without a request";
+  EXPECT_TRUE(signs()) << log();
+  EXPECT_NE(log().find("no longer declined"), std::string::npos);
+}
+
+TEST_F(ClusterDecline, a_forked_worker_learns_of_lost_signers_by_its_own_links) {
+  ASSERT_TRUE(signs()) << log();
+  for (PartyId id = 1; id <= 3; ++id) signers_.kill(id);
+  ASSERT_TRUE(soon([&] { return !accepted(); })) << log();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    // Nothing is known here yet, whatever the parent knew; asking is what begins the links.
+    _exit(soon([&] { return !accepted(); }) ? 0 : 2);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0) << log();
+}
+
+/// As a server's worker that has changed its user and may start no thread. Needs root, and another user to become.
+TEST_F(ClusterDecline, without_a_thread_readiness_is_followed_by_asking_alone) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root to become a user with a limit";
+  for (PartyId id = 1; id <= 3; ++id) signers_.kill(id);
+  int gone[2], back[2];
+  ASSERT_EQ(pipe(gone), 0);
+  ASSERT_EQ(pipe(back), 0);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    const rlimit none{0, 0};
+    if (setrlimit(RLIMIT_NPROC, &none) != 0 || setuid(65534) != 0) _exit(10);
+    if (!soon([&] { return !accepted(); })) _exit(2);
+    char byte = 0;
+    if (write(gone[1], &byte, 1) != 1 || read(back[0], &byte, 1) != 1) _exit(3);
+    if (!soon([&] { return accepted(); })) _exit(4);
+    _exit(signs() && accepted() ? 0 : 5);
+  }
+  close(gone[1]);
+  char byte = 0;
+  EXPECT_EQ(read(gone[0], &byte, 1), 1);
+  for (PartyId id = 1; id <= 3; ++id) signers_.restart(id);
+  EXPECT_EQ(write(back[1], &byte, 1), 1);
+  int status = -1;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0) << log();
+  EXPECT_NE(log().find("callers run the I/O themselves"), std::string::npos) << "there was a thread after all";
+  for (const int fd : {gone[0], back[0], back[1]}) close(fd);
 }
 
 TEST_F(Cluster, serves_many_threads) {

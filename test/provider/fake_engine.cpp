@@ -12,7 +12,7 @@
 /// Stands in for the cluster in the module under test: signs with an ordinary private key, which it takes
 /// from the file that provider.json names as tls.key. The cluster's name says how it behaves:
 /// "down" has no quorum, "slow" answers from other threads once 8 signatures wait together (or after 5 s), "prompt"
-/// within the call that starts it. Every call leaves a line in the log.
+/// within the call that starts it, "declined" is refused before it is asked. Every call leaves a line in the log.
 namespace quorate::provider {
 namespace {
 
@@ -98,6 +98,11 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
   if (!result) result = work();
   if (!*result) return fail(std::move(*result).error());
   return encode_signature((*result)->r, (*result)->s);
+}
+
+std::optional<SignError> Engine::declined(const KeyFile&) {
+  if (cluster() != "declined") return std::nullopt;
+  return SignError{SignErrorCode::QuorumInsufficient, "0 of 2 signers reachable"};
 }
 
 void Engine::close() noexcept { state_->closed = true; }

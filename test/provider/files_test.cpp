@@ -234,11 +234,21 @@ TEST_F(ProviderJson, is_read_whole) {
   EXPECT_FALSE(config->evidence);
   EXPECT_EQ(provider::parse_config("p.json", with("more", R"(, "evidence": "kept")"), "/etc")->evidence, "/etc/kept");
   EXPECT_TRUE(provider::parse_config("p.json", with("more", R"(, "io_thread": "at-fork")"), "/etc")->thread_at_fork);
+  EXPECT_EQ(config->unavailable, provider::Unavailable::Retry);
+  EXPECT_EQ(config->back_off.count(), 50);
+  const auto policy = [&](const std::string& value) {
+    return provider::parse_config("p.json", with("more", R"(, "back_off_ms": 20, "unavailable": ")" + value + '"'), "/etc");
+  };
+  EXPECT_EQ(policy("retry")->unavailable, provider::Unavailable::Retry);
+  EXPECT_EQ(policy("fail")->unavailable, provider::Unavailable::Fail);
+  EXPECT_EQ(policy("decline")->unavailable, provider::Unavailable::Decline);
+  EXPECT_EQ(policy("decline")->back_off.count(), 20);
 }
 
 TEST_F(ProviderJson, names_every_problem) {
   EXPECT_EQ(error(with("more", R"(, "deadline": 1)")),
-            "p.json: deadline: unknown key (known: cluster, coordinators, deadline_ms, evidence, io_thread, log, mode, signers, tls)");
+            "p.json: deadline: unknown key (known: back_off_ms, cluster, coordinators, deadline_ms, evidence, io_thread, log, mode, "
+            "signers, tls, unavailable)");
   EXPECT_NE(error(with("cluster", "\"a b\"")).find("cluster: expected a name"), std::string::npos);
   EXPECT_NE(error(with("id", "1")).find("signers[1].id: is given twice"), std::string::npos);
   EXPECT_NE(error(with("id", "17")).find("signers[0].id: expected a whole number of 1..16, found 17"), std::string::npos);
@@ -248,6 +258,9 @@ TEST_F(ProviderJson, names_every_problem) {
   EXPECT_NE(error(with("identity", "\"ab\"")).find("identity: expected 64 hexadecimal digits"), std::string::npos);
   EXPECT_NE(error(with("deadline", "0")).find("deadline_ms: expected a whole number of 1..60000"), std::string::npos);
   EXPECT_NE(error(with("more", R"(, "io_thread": "always")")).find("io_thread: expected one of \"lazy\""), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "unavailable": "fallback")")).find("unavailable: expected one of \"retry\""), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "unavailable": true)")).find("unavailable: expected"), std::string::npos);
+  EXPECT_NE(error(with("more", R"(, "back_off_ms": 0)")).find("back_off_ms: expected a whole number of 1..1000"), std::string::npos);
   EXPECT_NE(error(with("more", R"(, "log": {"level": "loud"})")).find("log.level: expected one of \"error\""),
             std::string::npos);
 }

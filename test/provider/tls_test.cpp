@@ -152,6 +152,56 @@ TEST_F(TlsWithoutQuorum, fails_cleanly_with_the_reason_in_the_servers_queue) {
   ERR_clear_error();
 }
 
+/// A second certificate, ordinary and of another kind.
+struct TlsDeclined : Tls {
+  TlsDeclined() : Tls("declined"), rsa_(EVP_RSA_gen(2048)), other_(X509_new()) {
+    ASN1_INTEGER_set(X509_get_serialNumber(other_.get()), 2);
+    X509_gmtime_adj(X509_getm_notBefore(other_.get()), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(other_.get()), 3600);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(other_.get()), "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("other"), -1, -1, 0);
+    X509_set_issuer_name(other_.get(), X509_get_subject_name(other_.get()));
+    X509_set_pubkey(other_.get(), rsa_.get());
+    EXPECT_GT(X509_sign(other_.get(), rsa_.get(), EVP_sha256()), 0);
+  }
+  SslCtx server(bool threshold_first) {
+    SslCtx ctx(SSL_CTX_new_ex(library_.get(), nullptr, TLS_server_method()));
+    const auto use = [&](X509* cert, EVP_PKEY* key) {
+      EXPECT_EQ(SSL_CTX_use_certificate(ctx.get(), cert), 1);
+      EXPECT_EQ(SSL_CTX_use_PrivateKey(ctx.get(), key), 1);
+    };
+    if (threshold_first) use(cert_.get(), loaded_.get());
+    use(other_.get(), rsa_.get());
+    if (!threshold_first) use(cert_.get(), loaded_.get());
+    return ctx;
+  }
+  Pkey rsa_;
+  Certificate other_;
+};
+TEST_F(TlsDeclined, tls13_takes_the_other_certificate_silently_in_either_order) {
+  for (const bool threshold_first : {true, false}) {
+    const SslCtx server = this->server(threshold_first), client = client_ctx(other_.get());
+    Pair pair = connect(client.get(), server.get());
+    ASSERT_TRUE(handshake(pair)) << testing::PrintToString(drain_errors());
+    const Certificate shown(SSL_get1_peer_certificate(pair.client.get()));
+    EXPECT_EQ(X509_cmp(shown.get(), other_.get()), 0);
+    EXPECT_TRUE(queue_is_empty());
+  }
+  const std::string log = dir_.read("provider.log");
+  EXPECT_EQ(log.find("fake sign"), std::string::npos) << "nobody was asked";
+  EXPECT_NE(log.find("declined, so that the server takes its other certificate: QuorumInsufficient: 0 of 2"), std::string::npos);
+}
+TEST_F(TlsDeclined, fails_cleanly_with_no_other_certificate) {
+  const SslCtx server = server_ctx(library_, cert_.get(), loaded_.get()), client = client_ctx(cert_.get());
+  Pair pair = connect(client.get(), server.get());
+  EXPECT_FALSE(handshake(pair));
+  ERR_clear_error();
+}
+TEST_F(TlsDeclined, an_ordinary_caller_reads_the_reason_in_the_queue) {
+  EXPECT_FALSE(digest_sign(library_.get(), loaded_.get(), "SHA256", tls13_content()));
+  EXPECT_TRUE(failed_with("QuorumInsufficient", "declined: 0 of 2 signers reachable"));
+}
+
 struct TlsAsync : Tls {
   TlsAsync() : Tls("slow") {}
 };

@@ -44,7 +44,7 @@ bool safe(const World& world, bool forged_hints) {
 /// While all is well nothing fails; in a storm, in which one signer is out at a time, next to nothing.
 bool live(const World& world) {
   const auto& n = world.counts();
-  return n.signed_ + n.failed == n.submitted && n.failed_calm == 0 && n.failed * 1000 <= n.submitted * 2;
+  return n.signed_ + n.failed == n.submitted && n.failed_calm == 0 && n.failed * 2000 <= n.submitted;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Signers that are killed, stopped, restarted and slow, under a steady load of handshakes: none may fail.
+"""Signers that are killed, stopped, restarted and slow, and coordinators that die, under a steady load of handshakes: none
+may fail.
 
 usage: failures.py --source DIR --build DIR [--port P] [--only TEXT] [--long] [--keep]
 TAP output; prints counts and latencies. --long: ten minutes of faults instead of one."""
@@ -12,6 +13,7 @@ sys.dont_write_bytecode = True
 from servers.slow_network import SlowNetwork  # noqa: E402
 from servers.suite import SteadyLoad, greatest_rate, options_of, run_suite, start_nginx  # noqa: E402
 from servers.tap import expect  # noqa: E402
+from servers.tier import Tier  # noqa: E402
 
 POOL_MIN = 16   # as `quorate init signer` writes it
 DOWN = 5        # seconds that a signer is away
@@ -112,12 +114,43 @@ def slow_signer(site, seconds):
         network.stop()
 
 
+def coordinators_die(site, seconds):
+    """One of two every five seconds, in turn; each is back two seconds later."""
+    tier = Tier(site)
+    nginx = start_nginx(site, tier.provider_json)
+    try:
+        time.sleep(1)
+        site.wait_for_pools(3, POOL_MIN)
+        before, kills = spent(site), 0
+        begun = time.monotonic()
+        with SteadyLoad(site, nginx.port, 100) as load:
+            time.sleep(3)
+            while time.monotonic() - begun < seconds:
+                number = kills % 2 + 1
+                tier.kill(number)
+                kills += 1
+                time.sleep(2)
+                tier.start(number)
+                time.sleep(3)
+            line, result = load.check(), load.finish()
+        used = len(spent(site) - before)
+        limit = 1.05 * result['done'] + kills * nginx.worker_count
+        notes = f"{kills} coordinators killed: {line}; {used} presignatures spent, at most {limit:.0f} allowed"
+        expect(used <= limit, notes)
+        return notes
+    finally:
+        nginx.stop()
+        tier.stop()
+
+
 def main():
     options = options_of(__doc__)
 
     def body(site, test):
         test('one signer killed, one stopped, one restarted, in turn: no handshake fails',
              lambda: signers_fail(site, 600 if options.long else 60))
+        test('two coordinators, one killed every 5 s: no handshake fails, and hardly a presignature is lost',
+             lambda: coordinators_die(site, 120 if options.long else 30))
         test('one signer of three answers late: few wait for it, and it costs few presignatures',
              lambda: slow_signer(site, 60 if options.long else 7))
     return run_suite(options, body)

@@ -275,7 +275,6 @@ std::optional<FakeCluster::Reply> FakeCluster::serve(std::size_t c, Signer& sign
   }
   if (signer.silent) return std::nullopt;
   if (auto* request = std::get_if<wire::LeaseRequest>(&send.message)) {
-    if (signer.mute) return std::nullopt;
     if (signer.refuse_lease) return *signer.refuse_lease;
     if (request->epoch != signer.epoch) return wire::Refusal{SignErrorCode::EpochMismatch, "other epoch"};
     return lease(c, signer, request->quorum, request->count);

@@ -58,7 +58,6 @@ class FakeCluster {
 
     // Ways to misbehave.
     bool silent = false;                       ///< answers nothing but status
-    bool mute = false;                         ///< answers no lease request
     bool frozen = false;                       ///< answers nothing at all
     Time slow{};                               ///< added to every answer
     bool double_lease = false;                 ///< leases do not leave the pool

@@ -260,27 +260,6 @@ TEST(CoordinatorLease, LeaderThatDoesNotAnswerIsPassedOver) {
   }
 }
 
-TEST(CoordinatorLease, ALeaderThatKeepsUsWaitingIsNotWaitedFor) {
-  for (PartyId leader = 1; leader <= 4; ++leader) {
-    FakeCluster cluster({.signers = 4, .threshold = 2, .pool = 256, .one_way = milliseconds(30)});
-    cluster.start();
-    cluster.run_for(seconds(2));
-    cluster.signer(leader).mute = true;
-    std::vector<RequestHandle> handles;
-    for (int i = 0; i < 60; ++i) {
-      // Its time-out would be 180 ms, and two round trips are 120.
-      handles.push_back(cluster.submit("content " + std::to_string(i), milliseconds(250)));
-      cluster.run_for(milliseconds(2));
-    }
-    cluster.run_for(milliseconds(400));
-    for (const auto handle : handles) {
-      ASSERT_NE(cluster.outcome(handle), nullptr);
-      EXPECT_TRUE(cluster.outcome(handle)->result);
-    }
-    EXPECT_TRUE(cluster.violations().empty());
-  }
-}
-
 TEST(LeaseBook, HandsOutWhatEndsFirstAndNothingThatHasEnded) {
   LeaseBook book;
   const auto lease = [](std::uint32_t index, int ms) {

@@ -233,6 +233,24 @@ TEST(DoctorFrontend, a_key_file_of_another_cluster_is_a_problem) {
   EXPECT_EQ(judge_log_directory("l", false).level, Level::Problem);
 }
 
+TEST(DoctorFrontend, decline_without_a_thread_at_fork_is_a_warning) {
+  provider::Config config;
+  EXPECT_EQ(judge_unavailable("c", config).level, Level::Ok);
+  config.unavailable = provider::Unavailable::Decline;
+  EXPECT_EQ(judge_unavailable("c", config).level, Level::Warning);
+  config.thread_at_fork = true;
+  EXPECT_EQ(judge_unavailable("c", config).level, Level::Ok);
+  EXPECT_THAT(judge_unavailable("c", config).text, HasSubstr("other certificate"));
+}
+
+TEST(DoctorFrontend, a_back_off_that_outlasts_the_deadline_is_a_warning) {
+  provider::Config config;
+  config.deadline = config.back_off = std::chrono::milliseconds(50);
+  EXPECT_EQ(judge_unavailable("c", config).level, Level::Warning);
+  config.deadline = std::chrono::milliseconds(51);
+  EXPECT_EQ(judge_unavailable("c", config).level, Level::Ok);
+}
+
 SignerdFacts good_signerd() {
   SignerdFacts facts;
   facts.file = "/signerd.json";

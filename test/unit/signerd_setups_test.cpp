@@ -90,6 +90,20 @@ TEST_F(Setups, a_peer_that_comes_back_as_a_new_process_again_and_again_gets_no_m
   EXPECT_EQ(world.sent_by(1, MessageType::SetupOpen).size(), 1U);
 }
 
+TEST(SetupsOfOthers, what_they_said_of_a_new_process_before_its_link_was_up_here_counts) {
+  World world{3, 3};
+  world.set_up();
+  auto& setups = world.at(1).setups;
+  const auto between_others = setups.agreed(world.epoch, 2, 3);
+  ASSERT_TRUE(between_others && setups.agreed(world.epoch, 1, 3));
+  // Signer 3 is a new process, and signer 2 has had its set-up with it announced by now: it says so once.
+  setups.peer_up(3, true, Clock::now());
+  EXPECT_FALSE(setups.agreed(world.epoch, 2, 3)) << "the new process itself has not said so yet";
+  EXPECT_FALSE(setups.agreed(world.epoch, 1, 3)) << "the set-up with the old process is void";
+  world.at(1).receive({MessageType::SetupReady, {}, 3, 1, wire::encode(wire::SetupReady{world.epoch, 2, *between_others})});
+  EXPECT_EQ(setups.agreed(world.epoch, 2, 3), between_others);
+}
+
 TEST_F(Setups, a_peer_that_refuses_is_asked_ever_less_often_until_it_has_the_key) {
   auto key = std::move(other().keys.all().extract(world.epoch));
   auto now = Clock::now();

@@ -17,11 +17,11 @@ using std::chrono::seconds;
 using wire::MessageType;
 
 Bytes content(std::uint8_t last) {
-  Bytes out(64, ' ');
-  append(out, as_bytes("TLS 1.3, server CertificateVerify"));
+  std::string out(64, ' ');
+  out += "TLS 1.3, server CertificateVerify";
   out.push_back(0);
-  out.resize(out.size() + 32, last);
-  return out;
+  out.append(32, static_cast<char>(last));
+  return Bytes(out.begin(), out.end());
 }
 
 /// A cluster with the on-line side of every signer.

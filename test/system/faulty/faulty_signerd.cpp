@@ -23,6 +23,11 @@ void begin_to_lie(int) {
   [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
 }
 
+/// So that a test knows that it was lied to.
+void tell_of_lie(wire::MessageType type) {
+  std::fprintf(stderr, "{\"event\":\"lied\",\"message\":\"%s\"}\n", std::string(wire::name(type)).c_str());
+}
+
 bool read_versions(const char* text, signerd::Interposer& interposer) {
   unsigned least = 0, greatest = 0;
   if (std::sscanf(text, "%u..%u", &least, &greatest) != 2 || least < 1 || least > greatest || greatest > 255) return false;
@@ -58,7 +63,10 @@ int main(int argc, char** argv) {
     interposer.outgoing = [&](const wire::Envelope& envelope, const signerd::Interposer::Pass& pass) {
       memory.note(envelope, lying != 0);
       if (lying == 0) return pass(envelope);
-      lie->outgoing(envelope, memory, pass);
+      lie->outgoing(envelope, memory, [&](const wire::Envelope& passed) {
+        if (passed.type != envelope.type || passed.payload != envelope.payload) tell_of_lie(passed.type);
+        pass(passed);
+      });
     };
   }
   if (const char* versions = std::getenv("QUORATE_VERSIONS"); versions != nullptr && !read_versions(versions, interposer))

@@ -145,15 +145,8 @@ class Cluster:
 
     def log(self, number, event=None):
         """The events of one signer's log, of all its processes, oldest first; those of one kind if `event` is given."""
-        entries = []
-        for line in (self.dir / f'signer-{number}/signerd.log').read_text(errors='replace').splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue  # a line that a killed process did not finish
-            if event in (None, entry.get('event')):
-                entries.append(entry)
-        return entries
+        entries = self._lines(self.dir / f'signer-{number}/signerd.log')
+        return [entry for entry in entries if event in (None, entry.get('event'))]
 
     # ---- pools ----
 
@@ -165,10 +158,16 @@ class Cluster:
         return {signer['id']: signer for signer in signers if signer['up']}
 
     def pools(self):
-        """Presignatures by quorum, as the leaders have them; quorums of which every member answers."""
-        status = self.status()
-        return {tuple(pool['quorum']): pool['available'] for number, signer in status.items() for key in signer['keys']
-                for pool in key['pools'] if pool['leader'] == number and all(member in status for member in pool['quorum'])}
+        """Presignatures by quorum, for quorums of which every member answers: the fewest that one of them has. A
+        leader that does not know yet that a member was restarted still counts what that member has lost."""
+        status, pools = self.status(), {}
+        for signer in status.values():
+            for key in signer['keys']:
+                for pool in key['pools']:
+                    quorum = tuple(pool['quorum'])
+                    if all(member in status for member in quorum):
+                        pools[quorum] = min(pools.get(quorum, pool['available']), pool['available'])
+        return pools
 
     def wait_for_pools(self, quorums, at_least, seconds=60):
         """Until so many quorums are live, and each has as many presignatures."""
@@ -201,12 +200,18 @@ class Cluster:
         self.restart_all()
 
     def audit(self):
-        """What the signers wrote down, oldest first of each signer."""
+        """What the signers wrote down, oldest first of each signer. Lines are written whole, but a running signer's last
+        one may not be there yet, and a killed one leaves a piece."""
+        return [entry for number in self.numbers for entry in self._lines(self.dir / f'signer-{number}/audit.log')]
+
+    @staticmethod
+    def _lines(path):
         entries = []
-        for number in self.numbers:
-            path = self.dir / f'signer-{number}/audit.log'
-            if path.exists():
-                entries += [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        for line in path.read_text(errors='replace').splitlines() if path.exists() else []:
+            try:
+                entries.append(json.loads(line))
+            except ValueError:
+                continue
         return entries
 
     # ---- keys and certificates ----

@@ -14,7 +14,7 @@ from .tap import Failure, Tap, expect
 SYSTEM = pathlib.Path(__file__).resolve().parent.parent
 
 
-def options_of(description):
+def options_of(description, *flags):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--build', type=pathlib.Path, required=True)
@@ -22,12 +22,15 @@ def options_of(description):
     parser.add_argument('--keep', action='store_true', help='leave all files')
     parser.add_argument('--only', help='tests whose names contain this')
     parser.add_argument('--long', action='store_true', help='the longer form')
+    for name, text in flags:
+        parser.add_argument(name, action='store_true', help=text)
     return parser.parse_args()
 
 
 def run_suite(options, body, prepare=None, deadline_ms=200, **cluster):
     """body(site, test) runs tests by test(name, function). `prepare` changes the cluster's files before it is used."""
     tap = Tap()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a time-out leaves no processes behind
     site = Cluster(options.source.resolve(), options.build.resolve(), options.port, **cluster)
 
     def test(name, function):
