@@ -274,7 +274,7 @@ void Tier::on_readiness(Time now, std::size_t from, const KeyId& key, Readiness 
 
 Readiness Tier::readiness(Time now, const KeyId& key) const {
   Readiness best, no;
-  bool unheard = false, refused = false;
+  bool unheard = false, refused = false, liar = false;
   for (const auto& peer : peers_) {
     unheard |= peer.link == Peer::Link::Unknown;
     if (peer.link != Peer::Link::Up) continue;
@@ -284,6 +284,11 @@ Readiness Tier::readiness(Time now, const KeyId& key) const {
       continue;
     }
     const auto& said = heard->second.readiness;
+    // The word of one that has passed off something else as a signature says nothing.
+    if (now < peer.lied_until) {
+      liar = true;
+      continue;
+    }
     if (said.state == Readiness::State::Ready) return said;
     if (said.state == Readiness::State::Unknown) {
       unheard = true;
@@ -293,7 +298,7 @@ Readiness Tier::readiness(Time now, const KeyId& key) const {
       refused = true;
     }
   }
-  if (unheard) {
+  if (unheard || (liar && !refused)) {
     best.state = Readiness::State::Unknown;
     best.can_sign = true;
     return best;

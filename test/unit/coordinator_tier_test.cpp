@@ -399,6 +399,19 @@ TEST_F(TierReadiness, IsReadyIfOneIsAndNotReadyIfNobodyCanBe) {
   EXPECT_EQ(state(), Readiness::State::Ready);
 }
 
+TEST_F(TierReadiness, ALiarIsNotBelieved) {
+  all_up(2);
+  const auto handle = submit();
+  const auto liar = last_to();
+  tier.on_lie(now, liar, handle);
+  says(liar, Readiness::State::Ready);
+  says(1 - liar, Readiness::State::NotReady);
+  EXPECT_EQ(state(), Readiness::State::NotReady);
+  // Without anybody else it is not known.
+  tier.link_down(now, 1 - liar, "x");
+  EXPECT_EQ(state(), Readiness::State::Unknown);
+}
+
 TEST_F(TierReadiness, NeverLatches) {
   all_up(2);
   says(0, Readiness::State::NotReady);
