@@ -16,9 +16,17 @@ struct Population {
 Population population(const KeyState& key, const Signers& signers, const CoordinatorConfig& config) {
   Population out;
   std::set<PartyId> all(config.signers.begin(), config.signers.end());
+  // What most say: wherever the honest ones can sign by themselves they are more than the others. Nor are there
+  // signers to be waited for because one says so; whoever is not configured never comes.
+  std::map<std::size_t, std::size_t> votes;
   for (const auto& [id, view] : key.views) {
-    all.insert(view.members.begin(), view.members.end());
-    out.threshold = std::max(out.threshold, view.threshold);
+    if (config.signers.empty()) all.insert(view.members.begin(), view.members.end());
+    ++votes[view.threshold];
+  }
+  std::size_t most = 0;
+  for (const auto& [threshold, count] : votes) {
+    if (count >= most) out.threshold = threshold;
+    most = std::max(most, count);
   }
   for (PartyId id = 1; id <= kMaxParties; ++id)
     if (signers[id].link != SignerState::Link::Unknown) all.insert(id);

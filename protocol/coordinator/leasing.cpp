@@ -170,7 +170,7 @@ void Coordinator::on_lease(Time now, PartyId from, const SessionId& sid, const w
 void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::LeaseReply& reply, std::size_t asked,
                                 Time sent) {
   const Time life = std::chrono::milliseconds(reply.lifetime_ms);
-  std::size_t granted = 0;
+  std::size_t granted = 0, usable = 0;
   for (const auto& id : reply.ids) {
     if (granted == asked || !ledger_.hold(id)) {
       ++counters_.leases_refused;
@@ -179,13 +179,15 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
     ++granted;
     ++counters_.leases_granted;
     const Lease lease{id, sent + life / 5 * 4, sent + life};
+    usable += lease.let_go > now_;
     state.leases.add(lease);
     wake_at(lease.let_go);
   }
   state.available = reply.available;
   state.denied_until = state.silent_until = kLongAgo;
-  state.dry_until = granted == 0 ? now_ + config_.back_off : kLongAgo;
-  if (granted == 0) wake_at(state.dry_until);
+  // Leases that are over when they come are none: asked for again at once, they would be for ever.
+  state.dry_until = usable == 0 ? now_ + config_.back_off : kLongAgo;
+  if (usable == 0) wake_at(state.dry_until);
   key.dirty = true;
   let_go(key.info.id, state.epoch, state.leader, state.leases.take_stale(now_), true);
   // Nobody is left to use them, or they cannot be used.

@@ -56,7 +56,9 @@ void Tier::send_on(Requests::iterator at) {
   counters_.resubmitted += request.sends > 0;
   counters_.hinted += request.sends > 0 && request.assigned;
   ++request.sends;
-  request.due = now_ + std::max(config_.attempt_floor, config_.attempt_p99_factor * peer.latency.p99());
+  // If there is another one it gets its chance within half of what is left, however slow this one has made itself.
+  const Time wait = config_.attempt_p99_factor * peer.latency.p99();
+  request.due = now_ + std::max(config_.attempt_floor, choose(request) ? std::min(wait, left / 2) : wait);
   actions_.emplace_back(TierSend{at->first, *chosen, request.assigned, now_ + share_of(left)});
   arm(at);
 }
@@ -272,7 +274,7 @@ void Tier::on_readiness(Time now, std::size_t from, const KeyId& key, Readiness 
 
 Readiness Tier::readiness(Time now, const KeyId& key) const {
   Readiness best, no;
-  bool unheard = false, refused = false;
+  bool unheard = false, refused = false, liar = false;
   for (const auto& peer : peers_) {
     unheard |= peer.link == Peer::Link::Unknown;
     if (peer.link != Peer::Link::Up) continue;
@@ -282,6 +284,11 @@ Readiness Tier::readiness(Time now, const KeyId& key) const {
       continue;
     }
     const auto& said = heard->second.readiness;
+    // The word of one that has passed off something else as a signature says nothing.
+    if (now < peer.lied_until) {
+      liar = true;
+      continue;
+    }
     if (said.state == Readiness::State::Ready) return said;
     if (said.state == Readiness::State::Unknown) {
       unheard = true;
@@ -291,7 +298,7 @@ Readiness Tier::readiness(Time now, const KeyId& key) const {
       refused = true;
     }
   }
-  if (unheard) {
+  if (unheard || (liar && !refused)) {
     best.state = Readiness::State::Unknown;
     best.can_sign = true;
     return best;

@@ -16,7 +16,7 @@ namespace quorate::coordinator {
 struct TierConfig {
   std::size_t max_in_flight = 1024;                    ///< requests; one more is refused as Overloaded
   Time attempt_floor = std::chrono::milliseconds(25);  ///< a coordinator is waited for at least this long
-  unsigned attempt_p99_factor = 3;                     ///< ... or this many times its p99
+  unsigned attempt_p99_factor = 3;                     ///< ... or this many times its p99, if that leaves others half of the time
   Time first_pause = std::chrono::milliseconds(50);    ///< after a failure; doubles with every other one
   Time greatest_pause = std::chrono::seconds(5);
   Time busy_for = std::chrono::milliseconds(50);       ///< after it refused a request

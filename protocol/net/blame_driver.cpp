@@ -57,8 +57,10 @@ void BlameDriver::investigate(const coordinator::Suspicion& suspicion) {
 /// Sends what is to be asked and acts on what was found out, until there is no more.
 void BlameDriver::pump() {
   if (pumping_ || stopped_) return;
-  pumping_ = true;
   const auto self = shared_from_this();
+  // A throw on the way, such as no memory, must not leave it deaf for good.
+  const std::unique_ptr<bool, void (*)(bool*)> busy(&pumping_, [](bool* flag) { *flag = false; });
+  pumping_ = true;
   for (;;) {
     const auto asks = investigations_.take_asks();
     auto verdicts = investigations_.take_verdicts();
@@ -66,7 +68,6 @@ void BlameDriver::pump() {
     for (const auto& ask : asks) put(ask);
     for (auto& verdict : verdicts) conclude(std::move(verdict));
   }
-  pumping_ = false;
 }
 
 void BlameDriver::put(const coordinator::Ask& ask) {
@@ -115,9 +116,26 @@ bool BlameDriver::known(const BlameEvidence& evidence) const {
   return records != proven_.end() && records->second.contains({key_of(evidence), epoch_of(evidence)});
 }
 
+/// Somebody else is in that epoch, as far as they say.
+bool BlameDriver::current(PartyId accused, const KeyId& key, const EpochId& epoch) const {
+  return std::any_of(epochs_.begin(), epochs_.end(), [&](const auto& said) {
+    const auto present = said.second.find(key);
+    return said.first != accused && present != said.second.end() && present->second == epoch;
+  });
+}
+
+/// A cheat can make as much evidence against itself as it likes, for epochs that never were. That must not take
+/// the room of evidence that counts.
 bool BlameDriver::enter(PartyId signer, const BlameEvidence& evidence) {
   auto& records = proven_[signer];
-  if (records.size() >= kMaxRecords || !records.insert({key_of(evidence), epoch_of(evidence)}).second) return false;
+  const std::pair about(key_of(evidence), epoch_of(evidence));
+  if (records.contains(about)) return false;
+  if (records.size() >= kMaxRecords) {
+    const auto idle = std::find_if(records.begin(), records.end(),
+                                   [&](const auto& each) { return !current(signer, each.first, each.second); });
+    records.erase(idle != records.end() ? idle : records.begin());
+  }
+  records.insert(about);
   ++counters_.proven;
   return true;
 }
@@ -157,7 +175,7 @@ void BlameDriver::heard(PartyId from, const wire::StatusReply& status) {
   auto& epochs = epochs_[from];
   epochs.clear();
   for (const auto& key : status.keys)
-    if (keys_.contains(key.key)) epochs[key.key] = key.epoch;
+    if (keys_.contains(key.key)) epochs.emplace(key.key, key.epoch);  // named twice: the first counts, as for the core
   if (proven_.contains(from)) refresh();
   heard_version(from, status.quarantine);
 }
@@ -211,6 +229,8 @@ void BlameDriver::take_list(PartyId from, const wire::QuarantineReply& list) {
       continue;
     }
     if (!enter(*culprit, *evidence)) continue;
+    // Of an epoch that nobody else is in there is nothing to be told, let alone a file to be written.
+    if (!current(*culprit, key->first, epoch_of(*evidence))) continue;
     coordinator::Verdict verdict;
     verdict.key = key->first;
     verdict.epoch = epoch_of(*evidence);

@@ -71,6 +71,7 @@ class BlameDriver : public std::enable_shared_from_this<BlameDriver> {
   void put(const coordinator::Ask& ask);
   void conclude(coordinator::Verdict verdict);
   [[nodiscard]] bool known(const BlameEvidence& evidence) const;
+  [[nodiscard]] bool current(PartyId accused, const KeyId& key, const EpochId& epoch) const;
   /// True if this is new.
   bool enter(PartyId signer, const BlameEvidence& evidence);
   void doubt(PartyId signer, bool certain);

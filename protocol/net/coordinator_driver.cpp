@@ -261,7 +261,10 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       }
       case wire::MessageType::StatusReply: {
         auto status = wire::decode<wire::StatusReply>(envelope.payload);
-        if (status) blame_->heard(from, *status);
+        // Only what the core takes over as well: with two opinions of a cheat's epoch it would be kept out of one
+        // that it is not in, and used in the other.
+        if (status && core_.signer(from).status_request == envelope.sid && status->signer == from)
+          blame_->heard(from, *status);
         return give(std::move(status), &coordinator::Coordinator::on_status);
       }
       case wire::MessageType::Refusal:

@@ -65,7 +65,8 @@ class FakeSigners::Impl {
     std::set<std::shared_ptr<net::Link>> links;
     Digest instance;
     bool silent = false, lying = false, garbling = false, denying = false;
-    std::size_t partials = 0, confirms = 0;
+    bool ambiguous = false, chatty = false;
+    std::size_t partials = 0, confirms = 0, statuses = 0;
     std::set<PresignatureId> shares;
     std::map<PresignatureId, Scalar> answered;
     wire::QuarantineReply quarantine;
@@ -117,7 +118,15 @@ class FakeSigners::Impl {
 
   void serve(PartyId id, net::Link& link, const wire::Envelope& envelope) {
     Signer& signer = signers_.at(id);
-    if (envelope.type == wire::MessageType::StatusRequest) return reply(link, envelope, status(id));
+    if (envelope.type == wire::MessageType::StatusRequest) {
+      reply(link, envelope, status(id));
+      ++signer.statuses;
+      if (!signer.chatty) return;
+      auto other = status(id);
+      other.keys.front().epoch = rng_.make_id<EpochId>();
+      (void)link.send({wire::MessageType::StatusReply, rng_.make_id<SessionId>(), kNobody, kNobody, wire::encode(other)});
+      return;
+    }
     if (signer.silent) return;
     if (auto request = wire::decode<wire::LeaseRequest>(envelope.payload);
         envelope.type == wire::MessageType::LeaseRequest && request) {
@@ -162,6 +171,10 @@ class FakeSigners::Impl {
       }
     }
     out.keys.push_back(std::move(key));
+    if (signers_.at(id).ambiguous) {
+      out.keys.push_back(out.keys.front());
+      out.keys.back().epoch = rng_.make_id<EpochId>();
+    }
     out.quarantine = signers_.at(id).quarantine.version;
     return out;
   }
@@ -292,6 +305,12 @@ void FakeSigners::set_quarantine(PartyId id, std::uint64_t version, PartyId accu
     if (version != 0) list.entries.push_back({accused, "test", std::move(evidence)});
   });
 }
+void FakeSigners::set_ambiguous(PartyId id, bool ambiguous) {
+  impl_->on_thread([&] { impl_->signers_.at(id).ambiguous = ambiguous; });
+}
+void FakeSigners::set_chatty(PartyId id, bool chatty) {
+  impl_->on_thread([&] { impl_->signers_.at(id).chatty = chatty; });
+}
 void FakeSigners::set_garbling(PartyId id, bool garbling) {
   impl_->on_thread([&] { impl_->signers_.at(id).garbling = garbling; });
 }
@@ -303,6 +322,9 @@ std::size_t FakeSigners::links(PartyId id) const {
 }
 std::size_t FakeSigners::partials(PartyId id) const {
   return impl_->on_thread([&] { return impl_->signers_.at(id).partials; });
+}
+std::size_t FakeSigners::statuses(PartyId id) const {
+  return impl_->on_thread([&] { return impl_->signers_.at(id).statuses; });
 }
 std::size_t FakeSigners::confirms(PartyId id) const {
   return impl_->on_thread([&] { return impl_->signers_.at(id).confirms; });

@@ -50,6 +50,9 @@ class FakeSigners {
   void set_denying(PartyId id, bool denying);
   /// What it says it holds against others: version 0 and nothing, or one entry.
   void set_quarantine(PartyId id, std::uint64_t version, PartyId accused, Bytes evidence);
+  /// Its statuses name the key once more, in another epoch; or are followed by one that nobody asked for.
+  void set_ambiguous(PartyId id, bool ambiguous);
+  void set_chatty(PartyId id, bool chatty);
   /// Its sign replies cannot be decoded.
   void set_garbling(PartyId id, bool garbling);
   /// Presignatures that leaders say they have; 0 leaves lease requests unanswered with ids.
@@ -57,6 +60,7 @@ class FakeSigners {
 
   [[nodiscard]] std::size_t links(PartyId id) const;      ///< connections that are up
   [[nodiscard]] std::size_t partials(PartyId id) const;   ///< partial signatures given so far
+  [[nodiscard]] std::size_t statuses(PartyId id) const;   ///< times it was asked for its status
   [[nodiscard]] std::size_t confirms(PartyId id) const;   ///< times it was asked to repeat one
   [[nodiscard]] std::vector<Bytes> notices(PartyId id) const;  ///< evidence that was handed to it
 

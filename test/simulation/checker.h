@@ -1,9 +1,7 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
-#include <string>
 #include <unordered_map>
 
 #include "protocol/base/ids.h"
@@ -16,15 +14,11 @@ class SingleUse {
   /// A signer has answered with a partial signature of this presignature for this content.
   void answered(PartyId signer, const PresignatureId& presignature, std::uint64_t content) {
     ++answers_;
-    const auto [it, first] = seen_.try_emplace(presignature, Use{content, 0});
-    const std::uint32_t bit = 1u << signer;
-    if (it->second.content == content) {
-      repeated_ += (it->second.signers & bit) != 0;
-      it->second.signers |= bit;
-    } else {
-      ++two_contents_;
-      by_one_signer_ += (it->second.signers & bit) != 0;
-    }
+    Use& use = seen_.try_emplace(presignature, Use{content, {}}).first->second;
+    two_contents_ += use.first != content;
+    const auto [own, is_new] = use.by_signer.try_emplace(signer, content);
+    if (is_new) return;
+    ++(own->second == content ? repeated_ : by_one_signer_);
   }
 
   [[nodiscard]] std::uint64_t answers() const { return answers_; }
@@ -32,13 +26,14 @@ class SingleUse {
   [[nodiscard]] std::uint64_t presignatures() const { return seen_.size(); }
   /// Answers for another content than the first one that anybody gave.
   [[nodiscard]] std::uint64_t two_contents() const { return two_contents_; }
-  /// Of these: by a signer that had answered for the first one. Its nonce is known then.
+  /// Answers of a signer for another content than the first one that it answered for itself, whatever others did.
+  /// Its nonce is known then.
   [[nodiscard]] std::uint64_t by_one_signer() const { return by_one_signer_; }
 
  private:
   struct Use {
-    std::uint64_t content;
-    std::uint32_t signers;
+    std::uint64_t first;
+    std::map<PartyId, std::uint64_t> by_signer;
   };
   std::unordered_map<PresignatureId, Use> seen_;
   std::uint64_t answers_ = 0, repeated_ = 0, two_contents_ = 0, by_one_signer_ = 0;

@@ -164,6 +164,24 @@ TEST(Readiness, IsFreshWithinASecondWhetherAnybodySignsOrNot) {
   EXPECT_EQ(readiness(cluster).state, State::Ready) << "while nothing can be signed it is asked more often";
 }
 
+TEST(Readiness, ASignerThatInventsMembersAndAThresholdDoesNotDecide) {
+  FakeCluster cluster;
+  cluster.signer(3).spoil_status = [](wire::StatusReply& reply) {
+    auto& key = reply.keys.at(0);
+    key.pools.clear();
+    key.members.clear();
+    for (PartyId id = 1; id <= kMaxParties; ++id) key.members.push_back(id);
+    key.threshold = 3;
+  };
+  cluster.start();
+  EXPECT_EQ(cluster.coordinator().readiness(cluster.key()).threshold, 2u);
+  cluster.kill(1);
+  cluster.kill(2);
+  cluster.run_for(seconds(2));
+  // Those that it speaks of are not waited for.
+  EXPECT_EQ(cluster.coordinator().readiness(cluster.key()).state, coordinator::Readiness::State::NotReady);
+}
+
 TEST(Readiness, ComesBackWithTheLinks) {
   FakeCluster cluster;
   cluster.start();

@@ -235,6 +235,17 @@ TEST(CoordinatorLease, InventedIdsCostRetriesNotRequests) {
   }
 }
 
+TEST(CoordinatorLease, LeasesThatAreOverWhenTheyComeAreNotAskedForAgainAtOnce) {
+  FakeCluster cluster;
+  cluster.start();
+  for (PartyId id = 1; id <= 3; ++id)
+    cluster.signer(id).spoil_lease = [](wire::LeaseReply& reply) { reply.lifetime_ms = 0; };
+  const Time begin = cluster.now();
+  EXPECT_FALSE(cluster.sign("x").result);
+  // Once per back-off of 50 ms and quorum, of which there are three.
+  EXPECT_LE(cluster.count<wire::LeaseRequest>(begin), 15u);
+}
+
 TEST(CoordinatorLease, LeaderThatDoesNotAnswerIsPassedOver) {
   FakeCluster cluster;
   cluster.start();

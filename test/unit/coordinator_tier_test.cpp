@@ -137,6 +137,22 @@ TEST_F(TierTest, TheTimeOutFollowsThreeTimesTheMeasuredP99) {
   EXPECT_EQ(sends.size(), 2u);
 }
 
+TEST_F(TierTest, ACoordinatorThatMadeItselfSlowLeavesTheOthersHalfOfTheTime) {
+  all_up();
+  for (int i = 0; i < 300; ++i) {
+    const auto handle = submit();
+    now += milliseconds(90);
+    ASSERT_TRUE(tier.on_signature(now, last_to(), handle));
+  }
+  sends.clear();
+  const auto handle = submit();
+  pass(milliseconds(99));
+  EXPECT_EQ(sends.size(), 1u);
+  pass(milliseconds(2));
+  ASSERT_EQ(sends.size(), 2u);
+  EXPECT_TRUE(tier.on_signature(now, last_to(), handle));
+}
+
 TEST_F(TierTest, ALostLinkIsATimeOutAtOnce) {
   all_up();
   const auto handle = submit();
@@ -381,6 +397,19 @@ TEST_F(TierReadiness, IsReadyIfOneIsAndNotReadyIfNobodyCanBe) {
   EXPECT_EQ(tier.readiness(now, key).reason, SignErrorCode::PrecomputeDepleted);
   says(0, Readiness::State::Ready);
   EXPECT_EQ(state(), Readiness::State::Ready);
+}
+
+TEST_F(TierReadiness, ALiarIsNotBelieved) {
+  all_up(2);
+  const auto handle = submit();
+  const auto liar = last_to();
+  tier.on_lie(now, liar, handle);
+  says(liar, Readiness::State::Ready);
+  says(1 - liar, Readiness::State::NotReady);
+  EXPECT_EQ(state(), Readiness::State::NotReady);
+  // Without anybody else it is not known.
+  tier.link_down(now, 1 - liar, "x");
+  EXPECT_EQ(state(), Readiness::State::Unknown);
 }
 
 TEST_F(TierReadiness, NeverLatches) {

@@ -130,6 +130,30 @@ TEST_F(NetBlameTest, EvidenceThatASignerHoldsIsVerifiedAndActedUpon) {
   EXPECT_EQ(signers_.partials(kCheat), before);
 }
 
+TEST_F(NetBlameTest, ACheatThatClaimsTwoEpochsIsKeptOutAllTheSame) {
+  {
+    auto first = client();
+    signers_.set_lying(kCheat, true);
+    ASSERT_TRUE(signs_until(*first, [&] { return proven(kCheat); }));
+    ASSERT_TRUE(eventually([&] { return !signers_.notices(1).empty(); }));
+  }
+  const Bytes evidence = signers_.notices(1).front();
+  signers_.set_lying(kCheat, false);  // gives no other reason to avoid it
+  signers_.set_quarantine(3, 77, kCheat, evidence);
+  for (const bool chatty : {false, true}) {
+    signers_.set_chatty(kCheat, chatty);
+    signers_.set_ambiguous(kCheat, !chatty);
+    verdicts_.clear();
+    auto c = client();
+    ASSERT_TRUE(signs_until(*c, [&] { return proven(kCheat); }));
+    const auto asked = signers_.statuses(kCheat);
+    ASSERT_TRUE(signs_until(*c, [&] { return signers_.statuses(kCheat) > asked + 1; }));
+    const auto before = signers_.partials(kCheat);
+    for (int i = 0; i < 20; ++i) EXPECT_TRUE(signs(*c));
+    EXPECT_EQ(signers_.partials(kCheat), before) << (chatty ? "by a status that nobody asked for" : "within one status");
+  }
+}
+
 TEST_F(NetBlameTest, AListWithoutProofFramesNobody) {
   {
     auto first = client();
