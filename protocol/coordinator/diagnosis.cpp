@@ -216,6 +216,10 @@ Readiness readiness_of(const Outlook& outlook) {
 std::optional<SignError> denied_everywhere(const KeyState& key, const Signers& signers, const CoordinatorConfig& config,
                                            Time now) {
   const Tally pools = tally(key, signers, config, now);
+  if (pools.quorums.empty() && pools.busy > 0) {
+    Outlook outlook = look_at(key, signers, config, now);
+    return outlook.may_change ? std::nullopt : std::move(outlook.problem);
+  }
   if (pools.quorums.empty() || pools.busy > 0) return std::nullopt;
   for (const auto* state : pools.quorums)
     if (now >= state->denied_until || state->leases.usable(now) > 0 ||

@@ -20,7 +20,8 @@ Outlook look_at(const KeyState& key, const Signers& signers, const CoordinatorCo
 
 Readiness readiness_of(const Outlook& outlook);
 
-/// Every usable quorum's leader has denied the lease: waiting is pointless.
+/// Every usable quorum's leader has denied the lease, or every quorum has a signer that is overloaded: waiting is
+/// pointless, or would only make a queue.
 std::optional<SignError> denied_everywhere(const KeyState& key, const Signers& signers, const CoordinatorConfig& config,
                                            Time now);
 

@@ -81,7 +81,10 @@ void Coordinator::pump(KeyState& key) {
     if (options.empty()) {
       if (!request.live.empty()) continue;
       if (!denied) denied = denied_everywhere(key, signers_, config_, now_);
-      if (*denied) finish(request, fail(**denied));
+      if (!*denied) continue;
+      // What a signer has told this very request says more.
+      const bool told = (*denied)->code == SignErrorCode::Overloaded && request.last_refusal == SignErrorCode::Overloaded;
+      finish(request, fail(told ? why_waiting(key, signers_, config_, request, now_) : **denied));
     } else if (!supply(options) && free) {
       exhausted = true;
     }

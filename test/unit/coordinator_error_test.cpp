@@ -79,6 +79,26 @@ TEST(CoordinatorRefusal, NamesTheRefusalWhenAllSignersPersist) {
   EXPECT_LE(cluster.coordinator().counters().attempts, 5u + 8u);
 }
 
+TEST(CoordinatorRefusal, AnOverloadOfAllIsToldAtOnceAndIsOverAfterAMoment) {
+  FakeCluster cluster;
+  warm_up(cluster);
+  for (PartyId id = 1; id <= 3; ++id)
+    cluster.signer(id).refuse_sign = wire::Refusal{SignErrorCode::Overloaded, "more than your rate"};
+  for (int i = 0; i < 20; ++i) {
+    const Time begin = cluster.now();
+    const auto outcome = cluster.sign("x" + std::to_string(i));
+    ASSERT_FALSE(outcome.result);
+    EXPECT_EQ(outcome.result.error().code, SignErrorCode::Overloaded) << outcome.result.error().what();
+    if (i == 0) {
+      EXPECT_NE(outcome.result.error().detail.find("more than your rate"), std::string::npos);
+    }
+    EXPECT_LE(outcome.at - begin, milliseconds(5)) << "it is not kept until its deadline";
+  }
+  for (PartyId id = 1; id <= 3; ++id) cluster.signer(id).refuse_sign.reset();
+  cluster.run_for(milliseconds(60));
+  EXPECT_TRUE(cluster.sign("again").result);
+}
+
 TEST(CoordinatorRefusal, ConflictOfTwoCoordinatorsCostsOneRetry) {
   FakeCluster cluster({.coordinators = 2});
   cluster.start();
