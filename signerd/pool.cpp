@@ -9,6 +9,8 @@ namespace quorate::signerd {
 namespace {
 /// How long the record of a used-up batch can still be asked for.
 constexpr std::chrono::seconds kRecordAfterlife{60};
+/// So many processes of one identity each find something to lease in a shallow pool.
+constexpr std::size_t kFewProcesses = 8;
 }  // namespace
 
 bool EpochPools::add(PresignedBatch batch, Clock::time_point now) {
@@ -61,10 +63,10 @@ std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Q
   const auto found = pools_.find(quorum);
   if (found == pools_.end() || leader_of(epoch_, quorum) != me_) return out;
   Pool& pool = found->second;
-  const std::size_t quarter = std::max<std::size_t>(1, pool.depth / 4);
+  const std::size_t share = std::max<std::size_t>(pool.depth / 4, std::min<std::size_t>(kFewProcesses, (pool.depth + 1) / 2));
   const auto mine = pool.held.find(holder);
   const std::size_t already = mine == pool.held.end() ? 0 : mine->second;
-  const std::size_t allowed = already >= quarter ? 0 : std::min(count, quarter - already);
+  const std::size_t allowed = already >= share ? 0 : std::min(count, share - already);
   while (out.size() < allowed && !pool.free.empty()) {
     const PresignatureId id = pool.free.front();
     pool.free.pop_front();

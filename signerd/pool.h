@@ -42,7 +42,8 @@ class EpochPools {
   std::optional<Taken> take(const PresignatureId& id, Clock::time_point now);
 
   /// Leases up to `count` ids of `quorum` to `holder`; only the quorum's leader may be asked. Never more than a
-  /// quarter of the pool (at least 1) to one holder at a time.
+  /// quarter of the pool to one holder at a time; of a shallow one up to 8, but half, as one identity may be all the
+  /// workers of a server, and a worker that holds nothing signs nothing.
   std::vector<PresignatureId> lease(const std::string& holder, const Quorum& quorum, std::size_t count,
                                     Clock::time_point now);
   /// Unused ids that `holder` gives back are given out again; foreign or unknown ids are ignored.

@@ -5,7 +5,7 @@ set -uo pipefail
 
 root=$1 build=$2 curve=${3:-P-256}
 here="$root/test/system"
-base=$((20000 + RANDOM % 20000))
+base=$((20000 + RANDOM % 12000))
 dir=$(mktemp -d /tmp/quorate-test.XXXXXX)
 count=0 failures=0
 extra_pids=()

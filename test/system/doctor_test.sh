@@ -4,7 +4,7 @@
 set -uo pipefail
 
 root=$1 build=$2
-base=$((20000 + RANDOM % 20000))
+base=$((20000 + RANDOM % 12000))
 [ -n "${QUORATE_TEST_PORT:-}" ] && base=$QUORATE_TEST_PORT
 dir=$(mktemp -d /tmp/quorate-test.XXXXXX)
 count=0 failures=0

@@ -25,7 +25,9 @@ parser.add_argument('--seconds', type=float, default=60)
 parser.add_argument('--json', action='store_true')
 options = parser.parse_args()
 
+SLOW = 0.1
 took, failed, lock = [], [], threading.Lock()   # seconds; (second of the run, reason)
+slow = collections.Counter()                    # by second of the run
 begun = time.perf_counter()
 stopping = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
@@ -44,6 +46,8 @@ def handshake(context, due):
                 assert tls.version() == 'TLSv1.3' and not tls.session_reused
         with lock:
             took.append(time.perf_counter() - due)
+            if took[-1] > SLOW:
+                slow[int(due - begun)] += 1
     except (OSError, AssertionError) as error:
         with lock:
             failed.append((int(due - begun), f'{error} after {(time.perf_counter() - due) * 1e3:.0f} ms'))
@@ -97,7 +101,8 @@ if options.json:
     print(json.dumps({'done': len(took), 'failed': len(failed), 'seconds': round(elapsed, 1), 'p50_ms': percentile(0.5),
                       'p99_ms': percentile(0.99), 'max_ms': percentile(1),
                       'reasons': collections.Counter(reason.split(' after ')[0] for _, reason in failed),
-                      'examples': failed[:8], 'failed_by_second': collections.Counter(second for second, _ in failed)}))
+                      'examples': failed[:8], 'slow_by_second': slow,
+                      'failed_by_second': collections.Counter(second for second, _ in failed)}))
 elif took:
     print(f'{len(took)} handshakes, {len(failed)} failed, median {percentile(0.5)} ms, p99 {percentile(0.99)} ms')
 if not options.json:

@@ -31,7 +31,7 @@ examples="$prefix/share/doc/quorate/examples"
 { echo "$prefix/bin/quorate" "$prefix/$(option sbindir)/signerd" "$prefix/$(option sbindir)/coordinatord" "$modules/quorate.so" "$units/signerd.service" "$units/coordinatord.service" "$users/quorate.conf" \
     "$sysconf/quorate/openssl-quorate.cnf" "$prefix/share/doc/quorate/README.md"
   for page in coordinatord.8 coordinatord.json.5 quorate.1 signerd.json.5 quorate-provider.7 signerd.8; do echo "$prefix/share/man/man${page##*.}/$page"; done
-  for file in apache.conf coordinatord.json haproxy.cfg haproxy-async.cfg nginx.conf openssl.cnf provider.json s_server.sh signerd.json signerd-systemd.json; do
+  for file in apache.conf coordinatord.json haproxy.cfg haproxy-async.cfg haproxy-crt-list.txt haproxy-decline.cfg nginx.conf nginx-decline.conf openssl.cnf provider.json quorate-haproxy-agent.service s_server.sh signerd.json signerd-systemd.json; do
     echo "$examples/$file"
   done; } | tr ' ' '\n' | sort > "$dir/wanted"
 (cd "$dir/root" && find . -type f | sed 's/^\.//' | sort) > "$dir/found"

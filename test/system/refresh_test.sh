@@ -4,7 +4,7 @@
 # usage: refresh_test.sh SOURCE_ROOT BUILD_DIR [BASE_PORT]
 set -uo pipefail
 
-root=$1 build=$2 base=${3:-$((20000 + RANDOM % 20000))}
+root=$1 build=$2 base=${3:-$((20000 + RANDOM % 12000))}
 here="$root/test/system"
 dir=$(mktemp -d /tmp/quorate-refresh.XXXXXX)
 count=0 failures=0
@@ -121,6 +121,8 @@ start_signer 3
 killed() { # a signer dies while the ceremony runs; afterwards all have one epoch, and a refresh works
   refresh > "$dir/killed" 2>&1 & local running=$!
   sleep "$1"; kill -KILL "${pids[2]}"; wait "$running"; local status=$?
+  wait "${pids[2]}" 2> /dev/null || true
+  while kill -0 "${pids[2]}" 2> /dev/null; do sleep 0.05; done  # its port is free then
   sed 's/^/# /' "$dir/killed" | tail -n 4
   start_signer 2
   "$quorate" status --config "$admin" --wait 120 > /dev/null || return 1

@@ -158,14 +158,14 @@ class Cluster:
         return {signer['id']: signer for signer in signers if signer['up']}
 
     def pools(self):
-        """Presignatures by quorum, for quorums of which every member answers: the fewest that one of them has. A
-        leader that does not know yet that a member was restarted still counts what that member has lost."""
+        """Presignatures by quorum, for live ones (every member answers and is linked to the others): the fewest that one
+        of them has. A leader that does not know yet that a member was restarted still counts what that one has lost."""
         status, pools = self.status(), {}
         for signer in status.values():
             for key in signer['keys']:
                 for pool in key['pools']:
                     quorum = tuple(pool['quorum'])
-                    if all(member in status for member in quorum):
+                    if all(member in status and set(quorum) <= {member, *status[member]['linked']} for member in quorum):
                         pools[quorum] = min(pools.get(quorum, pool['available']), pool['available'])
         return pools
 

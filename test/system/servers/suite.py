@@ -18,7 +18,7 @@ def options_of(description, *flags):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--build', type=pathlib.Path, required=True)
-    parser.add_argument('--port', type=int, default=random.randrange(20000, 40000, 400), help='this and 399 more are used')
+    parser.add_argument('--port', type=int, default=random.randrange(20000, 32000, 400), help='this and 399 more are used')
     parser.add_argument('--keep', action='store_true', help='leave all files')
     parser.add_argument('--only', help='tests whose names contain this')
     parser.add_argument('--long', action='store_true', help='the longer form')
