@@ -97,7 +97,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--source', type=pathlib.Path, required=True)
     parser.add_argument('--build', type=pathlib.Path, required=True)
-    parser.add_argument('--port', type=int, default=random.randrange(20000, 40000, 400))
+    parser.add_argument('--port', type=int, default=random.randrange(20000, 32000, 400))
     parser.add_argument('--keep', action='store_true')
     options = parser.parse_args()
     tap = Tap()
