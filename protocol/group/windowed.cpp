@@ -140,12 +140,15 @@ Point Windowed<N>::multiply_base(const Limbs& k) const {
 template <std::size_t N>
 bool Windowed<N>::vanishes(std::span<const Limbs> k, std::span<const Point> p, const Limbs& g, const Point& q) const {
   if (k.size() != p.size()) std::abort();
-  Projective<N> sum = law_.add(base_product(g), law_.from_point(q));
+  Projective<N> part = base_product(g);
+  Projective<N> sum = law_.add(part, law_.from_point(q));
   for (std::size_t i = 0; i < p.size(); i += kTogether) {
     const std::size_t n = std::min(kTogether, p.size() - i);
-    sum = law_.add(sum, sum_of_products(k.subspan(i, n), p.subspan(i, n)));
+    part = sum_of_products(k.subspan(i, n), p.subspan(i, n));
+    sum = law_.add(sum, part);
   }
   std::uint64_t infinite = law_.field().is_zero(sum.z);
+  ct::wipe(&part, sizeof part);
   ct::wipe(&sum, sizeof sum);
   ct::unpoison(&infinite, sizeof infinite);
   return infinite != 0;

@@ -43,11 +43,12 @@ class GammaSum {
     factors_.push_back(weight * chi);
     points_.push_back(P);
     base_ = base_ - weight * D;
-    gamma_weights_.push_back(weight.negate());
+    gamma_weights_.push_back(weight);
     gammas_.push_back(gamma);
   }
   [[nodiscard]] bool holds() const {
-    return points_.empty() || vanishes(factors_, points_, base_, multi_mul_var(gamma_weights_, gammas_));
+    // The negation is of the point: that of a weight would be as long as the order, and cost twice as much.
+    return points_.empty() || vanishes(factors_, points_, base_, multi_mul_var(gamma_weights_, gammas_).negate());
   }
 
  private:
