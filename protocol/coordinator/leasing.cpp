@@ -7,8 +7,9 @@ namespace quorate::coordinator {
 
 namespace {
 
-/// An unanswered order is remembered this long; leases that come later are left to expire.
-constexpr Time kOrderMemory = std::chrono::seconds(1);
+/// An unanswered order is remembered this long: a leader that was stopped for a while answers it then, and gets
+/// back what it leases. Leases that come later are left to expire.
+constexpr Time kOrderMemory = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -174,6 +175,7 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
                                 Time sent) {
   const Time life = std::chrono::milliseconds(reply.lifetime_ms);
   std::size_t granted = 0, usable = 0;
+  std::vector<PresignatureId> late;
   for (const auto& id : reply.ids) {
     if (granted == asked || !ledger_.hold(id)) {
       ++counters_.leases_refused;
@@ -182,7 +184,12 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
     ++granted;
     ++counters_.leases_granted;
     const Lease lease{id, sent + life / 5 * 4, sent + life};
-    usable += lease.let_go > now_;
+    if (lease.let_go <= now_) {
+      ledger_.release(id);
+      late.push_back(id);
+      continue;
+    }
+    ++usable;
     state.leases.add(lease);
     wake_at(lease.let_go);
   }
@@ -193,6 +200,8 @@ void Coordinator::accept_leases(KeyState& key, QuorumState& state, const wire::L
   if (usable == 0) wake_at(state.dry_until);
   key.dirty = true;
   let_go(key.info.id, state.epoch, state.leader, state.leases.take_stale(now_), true);
+  // At the leader they have only begun, if it was the leader that took so long.
+  if (!late.empty()) give_back(key.info.id, state.epoch, state.leader, std::move(late));
   // Nobody is left to use them, or they cannot be used.
   const Obstacle here = obstacle(key, state, signers_, now_);
   if (key.idle(now_, config_) || here == Obstacle::Unreachable || here == Obstacle::Quarantined)
