@@ -53,6 +53,9 @@ class ScriptedMachine final : public session::Machine {
   session::DropCounters dropped_;
 };
 
+/// Sessions of finish_steps() whose end has not come to the I/O thread yet.
+inline std::vector<std::weak_ptr<int>> finishing;
+
 /// Waits until the one worker of `host` has run everything that was posted before. What these steps led to
 /// waits on the I/O thread, which is the caller's: nothing of it has happened yet.
 inline void finish_steps(SessionHost& host) {
@@ -68,7 +71,9 @@ inline void finish_steps(SessionHost& host) {
       return step;
     };
     SessionHost::Session session;
-    session.on_end = [](const SessionHost::Ending&) {};
+    auto token = std::make_shared<int>();
+    finishing.push_back(token);
+    session.on_end = [token = std::move(token)](const SessionHost::Ending&) {};
     const auto sid = sim::SeededRng(++number, "finish steps").make_id<SessionId>();
     ASSERT_TRUE(host.open(sid, std::move(machine), std::move(session)));
     reached->get_future().wait();
@@ -170,10 +175,14 @@ class World {
       quiet = moved_ == before ? quiet + 1 : 0;
     }
   }
-  /// What is due on the I/O thread, and no step of a machine.
+  /// What is due on the I/O thread, and no step of a machine. The worker says that it has finished its steps a
+  /// moment before it hands over the end of finish_steps() itself: that is waited for.
   void run_io() {
-    io.restart();
-    io.poll();
+    do {
+      io.restart();
+      io.poll();
+      std::erase_if(finishing, [](const auto& token) { return token.expired(); });
+    } while (!finishing.empty());
   }
   /// A new process of a signer, with nothing but what is on disk; the others notice.
   void restart(PartyId id) {
