@@ -286,6 +286,7 @@ class Decline:
                 eventually(lambda p=pid: not warm or programs_threads(p), 'an I/O thread in every worker', 5)
             with Traffic(probe) as traffic:
                 self.kill(how)
+                time.sleep(0.2)  # a worker's thread has to run before the worker knows
                 gone = time.monotonic()
                 after = probe.many(40)
                 notes.append('no signers: ' + after.all_are('rsa', DEADLINE + SLACK))

@@ -58,7 +58,7 @@ class Faults:
 def signers_fail(site, seconds):
     nginx = start_nginx(site)
     try:
-        greatest, measured = greatest_rate(site, nginx.port)
+        greatest, measured = greatest_rate(site, nginx.port, POOL_TARGET * 3 // 4)
         site.wait_for_pools(3, POOL_MIN)
         rate = max(100, round(0.3 * greatest))
         notes = [f"greatest rate {greatest:.0f}/s ({measured['done']} handshakes, {measured['failed']} failed)"]
