@@ -71,25 +71,6 @@ Digest digest_of(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-void read_signers(const net::StrictObject& root, Config& config) {
-  for (const net::StrictObject& entry : root.objects("signers", 2, kMaxParties)) {
-    Config::Signer signer;
-    signer.id = static_cast<PartyId>(entry.integer("id", 1, kMaxParties));
-    auto address = entry.host_port("address");
-    signer.host = std::move(address.host);
-    signer.port = address.port;
-    signer.identity = *IdentityPublicKey::from(entry.hex("identity", 32));
-    for (const auto& other : config.signers) {
-      if (other.id == signer.id) entry.reject("id", "is given twice");
-      if (other.identity == signer.identity && !signer.identity.is_zero()) entry.reject("identity", "is given twice");
-      if (other.host == signer.host && other.port == signer.port && signer.port != 0)
-        entry.reject("address", "is given twice");
-    }
-    config.signers.push_back(std::move(signer));
-  }
-  std::ranges::sort(config.signers, {}, &Config::Signer::id);
-}
-
 void read_coordinators(const net::StrictObject& root, Config& config) {
   for (const net::StrictObject& entry : root.objects("coordinators", 1, kMaxCoordinators)) {
     Config::Coordinator coordinator;
@@ -128,7 +109,7 @@ Result<Config, std::string> parse_config(std::string name, std::string_view text
     read_coordinators(root, config);
   } else {
     if (root.has("coordinators")) root.reject("coordinators", "needs \"mode\": \"tier\"");
-    read_signers(root, config);
+    config.signers = net::read_signers(root);
   }
   const net::StrictObject tls = root.object("tls");
   config.certificate = tls.file("certificate");

@@ -9,7 +9,7 @@
 
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"
-#include "protocol/hash/identity.h"
+#include "protocol/net/signer_list.h"
 #include "provider/log.h"
 #include "provider/patience.h"
 
@@ -38,13 +38,6 @@ namespace quorate::provider {
 /// unavailable says what becomes of handshakes that the cluster cannot sign for (patience.h); back_off_ms is the
 /// pause before it is asked again.
 struct Config {
-  struct Signer {
-    PartyId id = kNobody;
-    std::string host;
-    std::uint16_t port = 0;
-    IdentityPublicKey identity;
-  };
-
   struct Coordinator {
     std::string name;  ///< of its certificate
     std::string host;
@@ -53,7 +46,7 @@ struct Config {
 
   std::string cluster;
   bool tier = false;
-  std::vector<Signer> signers;            ///< direct: ascending by id
+  std::vector<net::ListedSigner> signers;  ///< direct: ascending by id
   std::vector<Coordinator> coordinators;  ///< tier: in the file's order
   std::filesystem::path certificate, key, ca;
   std::chrono::milliseconds deadline{200};

@@ -15,25 +15,6 @@ namespace {
 
 using net::StrictObject;
 
-void read_signers(const StrictObject& root, CoordinatorConfig& config) {
-  for (const auto& entry : root.objects("signers", 2, kMaxParties)) {
-    CoordinatorConfig::Signer signer;
-    signer.id = static_cast<PartyId>(entry.integer("id", 1, kMaxParties));
-    auto address = entry.host_port("address");
-    signer.host = std::move(address.host);
-    signer.port = address.port;
-    signer.identity = *IdentityPublicKey::from(entry.hex("identity", 32));
-    for (const auto& other : config.signers) {
-      if (other.id == signer.id) entry.reject("id", "is given twice");
-      if (other.identity == signer.identity && !signer.identity.is_zero()) entry.reject("identity", "is given twice");
-      if (other.host == signer.host && other.port == signer.port && signer.port != 0)
-        entry.reject("address", "is given twice");
-    }
-    config.signers.push_back(std::move(signer));
-  }
-  std::ranges::sort(config.signers, {}, &CoordinatorConfig::Signer::id);
-}
-
 struct NamedKey {
   std::string name;
   std::filesystem::path file;
@@ -86,7 +67,7 @@ Result<CoordinatorConfig, std::string> load_coordinator_config(const std::filesy
   auto listen = root.host_port("listen");
   config.listen_host = std::move(listen.host);
   config.listen_port = listen.port;
-  read_signers(root, config);
+  config.signers = net::read_signers(root);
   const auto keys = read_keys(root);
   const auto tls = root.object("tls");
   const auto certificate = tls.file("certificate"), key = tls.file("key"), ca = tls.file("ca");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "protocol/net/evidence_file.h"
+#include "protocol/net/signer_list.h"
 #include "provider/key_file.h"
 #include "signerd/config.h"
 
@@ -8,12 +9,6 @@ namespace quorate::signerd {
 
 /// coordinatord.json, read and checked, with the files it names. conf/coordinatord.json is a sample.
 struct CoordinatorConfig {
-  struct Signer {
-    PartyId id = kNobody;
-    std::string host;
-    std::uint16_t port = 0;
-    IdentityPublicKey identity;
-  };
   struct Key {
     std::string name;   ///< what the policy calls it
     KeyFile file;
@@ -21,7 +16,7 @@ struct CoordinatorConfig {
   std::string cluster;
   std::string listen_host;
   std::uint16_t listen_port = 0;
-  std::vector<Signer> signers;               ///< ascending by id
+  std::vector<net::ListedSigner> signers;  ///< ascending by id
   std::vector<Key> keys;
   std::size_t max_in_flight = 1024;          ///< requests of all front ends
   std::size_t max_in_flight_each = 256;      ///< ... and of one identity

@@ -8,6 +8,25 @@
 
 namespace quorate::sim {
 
+/// 1, 2, .. count
+inline std::vector<PartyId> first(std::size_t count) {
+  std::vector<PartyId> ids;
+  for (std::size_t i = 1; i <= count; ++i) ids.push_back(static_cast<PartyId>(i));
+  return ids;
+}
+
+/// All of that size, each ascending.
+inline std::vector<Quorum> subsets(const std::vector<PartyId>& ids, std::size_t size) {
+  std::vector<Quorum> out;
+  for (std::uint32_t set = 0; set < 1u << ids.size(); ++set) {
+    Quorum quorum;
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      if (set >> i & 1u) quorum.push_back(ids[i]);
+    if (quorum.size() == size) out.push_back(quorum);
+  }
+  return out;
+}
+
 /// Runs keygen among members in one process, round by round, with reproducible randomness. Header only:
 /// whoever includes it links tecdsa_dep and sim_dep.
 class KeygenDriver {

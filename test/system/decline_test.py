@@ -4,10 +4,8 @@
 usage: decline_test.py --source DIR --build DIR [--only TEXT] [--port P] [--keep]          TAP output
 Each test prints its counts: handshakes with the threshold certificate, with the ordinary one, failed; and how long it
 took from the return of the signers to the first threshold certificate."""
-import argparse
 import os
 import pathlib
-import random
 import re
 import resource
 import signal
@@ -21,9 +19,10 @@ import time
 sys.dont_write_bytecode = True
 from matrix import Matrix  # noqa: E402
 from servers import clients, programs  # noqa: E402
-from servers.cluster import PLAIN, Cluster  # noqa: E402
+from servers.cluster import PLAIN  # noqa: E402
 from servers.openssl_conf import replaced  # noqa: E402
-from servers.tap import Tap, eventually, expect  # noqa: E402
+from servers.suite import options_of, run_suite  # noqa: E402
+from servers.tap import eventually, expect  # noqa: E402
 
 DEADLINE = 1.0
 #: A handshake is more than its signature, and the machine may be busy.
@@ -459,25 +458,13 @@ def programs_threads(pid):
     return [p for p in pathlib.Path(f'/proc/{pid}/task').glob('*/comm') if p.read_text().startswith('quorate')]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--source', type=pathlib.Path, required=True)
-    parser.add_argument('--build', type=pathlib.Path, required=True)
-    parser.add_argument('--only', default='')
-    parser.add_argument('--port', type=int, default=random.randrange(20000, 30000, 500))
-    parser.add_argument('--keep', action='store_true', help='leave the files')
-    options = parser.parse_args()
+def prepare(site):
+    site.identities['rsa'] = site.make_local('rsa', 'rsa:2048')
+    site.identities['local-web'] = site.make_local('local-web', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256')
 
-    tap = Tap()
-    site = Cluster(options.source.resolve(), options.build.resolve(), options.port)
-    here = Decline(site)
 
-    def cluster():
-        site.start()
-        site.identities['rsa'] = site.make_local('rsa', 'rsa:2048')
-        site.identities['local-web'] = site.make_local('local-web', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256')
-
-    tests = (
+def tests_of(here):
+    return (
         ('decline, nginx, 1 worker, all signers killed: the second certificate',
          lambda: here.second_certificate(NginxDeclineOne, signal.SIGKILL)),
         ('decline, nginx, 2 workers, all signers ended: the second certificate',
@@ -493,17 +480,13 @@ def main():
         ('retry, nginx, 1 worker, no signers: a host with an ordinary key beside is served', here.blocked_worker),
         ('HAProxy with the agent, no signers: the ordinary certificate, without a reload', here.haproxy),
     )
-    try:
-        if tap.run('a cluster with its keys and certificates', cluster):
-            for name, body in tests:
-                if options.only in name:
-                    tap.run(name, body)
-    finally:
-        site.stop()
-    status = tap.end()
-    if status == 0 and not options.keep:
-        site.remove()
-    return status
+
+
+def main():
+    def body(site, test):
+        for name, function in tests_of(Decline(site)):
+            test(name, function)
+    return run_suite(options_of(__doc__), body, prepare, deadline_ms=int(DEADLINE * 1000))
 
 
 if __name__ == '__main__':

@@ -5,24 +5,9 @@
 namespace quorate {
 namespace {
 
+using sim::first;
 using sim::KeygenDriver;
-
-std::vector<PartyId> first(std::size_t count) {
-  std::vector<PartyId> ids;
-  for (std::size_t i = 1; i <= count; ++i) ids.push_back(static_cast<PartyId>(i));
-  return ids;
-}
-
-std::vector<Quorum> subsets(const std::vector<PartyId>& ids, std::size_t size) {
-  std::vector<Quorum> out;
-  for (std::uint32_t set = 0; set < 1u << ids.size(); ++set) {
-    Quorum quorum;
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      if (set >> i & 1u) quorum.push_back(ids[i]);
-    if (quorum.size() == size) out.push_back(quorum);
-  }
-  return out;
-}
+using sim::subsets;
 
 /// sum lambda_i(Q) x_i: the private key, which only a test ever sees.
 Scalar interpolate(const KeygenDriver::Outcome& outcome, const Quorum& quorum) {

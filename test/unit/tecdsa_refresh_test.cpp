@@ -7,27 +7,12 @@
 namespace quorate {
 namespace {
 
+using sim::first;
 using sim::KeygenDriver;
+using sim::subsets;
 using Hooks = KeygenDriver::Hooks;
 using Outcome = KeygenDriver::Outcome;
 constexpr PartyId kCheat = 2;
-
-std::vector<PartyId> first(std::size_t count) {
-  std::vector<PartyId> ids;
-  for (std::size_t i = 1; i <= count; ++i) ids.push_back(static_cast<PartyId>(i));
-  return ids;
-}
-
-std::vector<Quorum> subsets(const std::vector<PartyId>& ids, std::size_t size) {
-  std::vector<Quorum> out;
-  for (std::uint32_t set = 0; set < 1u << ids.size(); ++set) {
-    Quorum quorum;
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      if (set >> i & 1u) quorum.push_back(ids[i]);
-    if (quorum.size() == size) out.push_back(quorum);
-  }
-  return out;
-}
 
 /// sum lambda_i(Q) x_i G, with each member's share taken from where `from` says.
 template <class From>
