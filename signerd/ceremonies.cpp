@@ -134,7 +134,8 @@ std::optional<SignError> Ceremonies::flaw_of_refresh(const wire::KeygenRequest& 
   return std::nullopt;
 }
 
-void Ceremonies::on_request(const net::PeerIdentity& who, const wire::Envelope& envelope, Answer answer) {
+void Ceremonies::on_request(const net::PeerIdentity& who, const wire::Envelope& envelope, Answer answer,
+                            std::weak_ptr<const void> there) {
   auto request = wire::decode<wire::KeygenRequest>(envelope.payload);
   auto refuse = [&](const SignError& why) {
     log_.warn("keygen_refused", {{"who", who.uri()}, {"reason", why.what()}});
@@ -150,10 +151,11 @@ void Ceremonies::on_request(const net::PeerIdentity& who, const wire::Envelope& 
   if (!*joined) return refuse({SignErrorCode::PolicyDenied, "this ceremony was joined before; start a new one"});
   log_.info(request->previous.is_zero() ? "keygen_started" : "refresh_started",
             {{"who", who.uri()}, {"name", request->name}, {"ceremony", request->ceremony.hex()}});
-  begin(*request, envelope, std::move(answer));
+  begin(*request, envelope, std::move(answer), std::move(there));
 }
 
-void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer) {
+void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer,
+                       std::weak_ptr<const void> there) {
   KeygenTerms terms;
   std::shared_ptr<const KeyShare> old;
   if (request.previous.is_zero()) {
@@ -190,15 +192,16 @@ void Ceremonies::begin(const wire::KeygenRequest& request, const wire::Envelope&
     log_.error("keygen_fault_found_late", {{"ceremony", sid.hex()}, {"reason", why.what()}});
     keep_evidence(*machine);
   };
-  auto round = std::make_shared<std::uint8_t>(0);
-  session.on_step = [answer, envelope, round] {
-    const std::uint8_t number = (*round)++;
+  auto steps = std::make_shared<std::size_t>(0);
+  session.on_step = [answer, envelope, steps] {
+    const std::size_t number = (*steps)++;
     if (number < 5)
-      answer(reply_to(envelope, wire::KeygenProgress{number, "step " + std::to_string(number + 1)}));
+      answer(reply_to(envelope, wire::KeygenProgress{static_cast<std::uint8_t>(number), "step " + std::to_string(number + 1)}));
   };
   session.on_end = [this, envelope, answer](SessionHost::Ending ending) { ended(envelope, answer, std::move(ending)); };
   if (sessions_.open(envelope.sid, std::move(machine), std::move(session))) {
-    running_.emplace(request.ceremony, Running{request.name, request.previous});
+    running_.emplace(request.ceremony, Running{request.name, request.previous, request.members.size(), std::move(steps),
+                                                 std::move(there)});
   } else {
     answer(reply_to(envelope, wire::Refusal{SignErrorCode::PolicyDenied, "the ceremony id is in use; start a new one"}));
   }
@@ -353,7 +356,16 @@ void Ceremonies::peer_up(PartyId peer) {
     if (share.info.member(peer) != nullptr && !superseded(share.info)) show_confirmations(share.info, peer);
 }
 
+void Ceremonies::end_abandoned() {
+  std::vector<SessionId> abandoned;
+  for (const auto& [ceremony, running] : running_)
+    if (running.administrator.expired() && *running.steps < running.members) abandoned.push_back(SessionId{ceremony.bytes});
+  for (const auto& sid : abandoned)
+    sessions_.abort(sid, Abort{Fault::TimedOut, Blame::nobody(), "its administrator is gone, and not all members have begun"});
+}
+
 void Ceremonies::tick(Clock::time_point now) {
+  end_abandoned();
   if (now < next_show_) return;
   next_show_ = now + kShowInterval;
   for (const auto& [ceremony, share] : prepared_)

@@ -26,11 +26,14 @@ class Ceremonies {
 
   /// Loads all shares: complete ones become active, prepared ones wait for confirmations.
   Result<void, std::string> load();
-  void on_request(const net::PeerIdentity& who, const wire::Envelope& request, Answer answer);
+  /// While the first messages of some members are missing, a ceremony ends soon after its administrator is gone
+  /// (`there` has expired): one that was refused elsewhere must not keep others waiting until its time is over.
+  void on_request(const net::PeerIdentity& who, const wire::Envelope& request, Answer answer, std::weak_ptr<const void> there);
   void on_message(const wire::Envelope& envelope, Clock::time_point now);
   /// Shows the peer all confirmations held here, so that a share it prepared can become active.
   void peer_up(PartyId peer);
-  /// Shows what a prepared share has to its members again, every few seconds; call it once a second.
+  /// Ends what nobody waits for, and shows what a prepared share has to its members again, every few seconds; call it
+  /// once a second.
   void tick(Clock::time_point now);
 
   /// An epoch is wiped: what was prepared as its successor and did not become it goes, too.
@@ -45,7 +48,9 @@ class Ceremonies {
  private:
   std::optional<SignError> flaw_of(const net::PeerIdentity& who, const wire::KeygenRequest& request) const;
   std::optional<SignError> flaw_of_refresh(const wire::KeygenRequest& request) const;
-  void begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer);
+  void begin(const wire::KeygenRequest& request, const wire::Envelope& envelope, Answer answer,
+             std::weak_ptr<const void> there);
+  void end_abandoned();
   void ended(const wire::Envelope& request, const Answer& answer, SessionHost::Ending ending);
   void report_unfinished(Clock::time_point now);
   std::optional<PublicKeyInfo> complete(session::Machine& machine);
@@ -72,6 +77,9 @@ class Ceremonies {
   struct Running {
     std::string name;
     EpochId previous;                            ///< zero for a new key
+    std::size_t members = 0;
+    std::shared_ptr<const std::size_t> steps;    ///< taken so far: one at the start, one for each message
+    std::weak_ptr<const void> administrator;
   };
   std::map<CeremonyId, Running> running_;
   std::map<CeremonyId, KeyShare> prepared_;      ///< of no running ceremony

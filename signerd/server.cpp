@@ -230,7 +230,7 @@ void Server::on_client(const std::shared_ptr<net::Link>& link, wire::Envelope en
     std::weak_ptr<net::Link> weak = link;
     ceremonies_->on_request(link->peer(), envelope, [weak](const wire::Envelope& answer) {
       if (auto alive = weak.lock()) alive->send(answer);
-    });
+    }, weak);
     return;
   }
   const SessionId sid = envelope.sid;

@@ -186,5 +186,41 @@ TEST_F(Keygen, a_ceremony_id_that_is_a_running_sessions_is_refused) {
   EXPECT_TRUE(world.sent.empty());
 }
 
+/// A refresh that one signer refuses is begun by the others, which cannot end it. If they held on to it for their whole
+/// time, an administrator who tries again and again would find another signer busy every time.
+TEST_F(Keygen, a_refresh_that_not_all_begin_ends_when_its_administrator_is_gone) {
+  begin();
+  world.settle();
+  const EpochId epoch = result(1)->info.epoch;
+  answers.clear();
+  begin_refresh(epoch, {1, 2});
+  world.settle();
+  world.at(1).ceremonies.tick(Clock::now());
+  world.settle();
+  EXPECT_FALSE(result(1)) << "somebody waits for it";
+  administrator = std::make_shared<int>();
+  for (const PartyId id : Quorum{1, 2, 3}) world.at(id).ceremonies.tick(Clock::now());
+  world.settle();
+  ASSERT_TRUE(result(1));
+  EXPECT_EQ(result(1)->blame.kind, Blame::Kind::Nobody);
+  answers.clear();
+  begin_refresh(epoch);
+  world.settle();
+  for (const PartyId id : Quorum{1, 2, 3}) {
+    ASSERT_TRUE(result(id));
+    EXPECT_TRUE(result(id)->ok) << result(id)->detail;
+  }
+}
+
+TEST_F(Keygen, a_ceremony_that_all_have_begun_goes_on_without_its_administrator) {
+  world.passes = [](const wire::Envelope& e) { return e.type != MessageType::KeygenRound2; };
+  begin();
+  world.settle();
+  administrator.reset();
+  for (const PartyId id : Quorum{1, 2, 3}) world.at(id).ceremonies.tick(Clock::now());
+  world.settle();
+  for (const PartyId id : Quorum{1, 2, 3}) EXPECT_FALSE(result(id));
+}
+
 }  // namespace
 }  // namespace quorate::signerd

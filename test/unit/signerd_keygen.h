@@ -40,8 +40,10 @@ class Keygen : public testing::Test {
     world.at(id).ceremonies.on_request(
         admin,
         {wire::MessageType::KeygenRequest, SessionId{request.ceremony.bytes}, kNobody, id, wire::encode(request)},
-        [this, id](const wire::Envelope& answer) { answers[id].push_back(answer); });
+        [this, id](const wire::Envelope& answer) { answers[id].push_back(answer); }, administrator);
   }
+  /// The connection of whoever asks.
+  std::shared_ptr<int> administrator = std::make_shared<int>();
   /// How the ceremony ended for the administrator; nothing if it did not.
   std::optional<wire::KeygenResult> result(PartyId id) const {
     const auto found = answers.find(id);
