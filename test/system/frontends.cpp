@@ -87,6 +87,8 @@ struct FrontEnd {
   }
 };
 
+std::chrono::nanoseconds interval(double rate) { return std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / rate)); }
+
 int complain(const std::string& text) {
   std::fprintf(stderr, "frontends: %s\n", text.c_str());
   return 2;
@@ -126,15 +128,13 @@ int main(int argc, char** argv) {
   std::this_thread::sleep_for(std::chrono::seconds(2));  // links come up, pools are looked at
   const auto begun = Clock::now();
   const auto end = begun + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
-  for (auto& one : all) {
-    one->due = begun;
-    if (one->rate == 0) one->ask(*key);
-  }
+  // Idle ones sign in the first second, one after the other.
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i]->due = all[i]->rate == 0 ? begun + std::chrono::milliseconds(1000 * i / all.size()) : begun;
   for (auto now = begun; now < end; now = Clock::now()) {
     auto next = end;
     for (auto& one : all) {
-      if (one->rate == 0) continue;
-      for (; one->due <= now; one->due += std::chrono::nanoseconds(static_cast<std::int64_t>(1e9 / one->rate))) one->ask(*key);
+      for (; one->due <= now; one->due = one->rate == 0 ? end : one->due + interval(one->rate)) one->ask(*key);
       next = std::min(next, one->due);
     }
     std::this_thread::sleep_until(next);

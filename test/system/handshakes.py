@@ -25,7 +25,7 @@ parser.add_argument('--seconds', type=float, default=60)
 parser.add_argument('--json', action='store_true')
 options = parser.parse_args()
 
-SLOW = 0.1
+SLOW, LATE = 0.1, 0.2  # seconds; LATE is the default deadline of a signature
 took, failed, lock = [], [], threading.Lock()   # seconds; (second of the run, reason)
 slow = collections.Counter()                    # by second of the run
 begun = time.perf_counter()
@@ -101,7 +101,7 @@ if options.json:
     print(json.dumps({'done': len(took), 'failed': len(failed), 'seconds': round(elapsed, 1), 'p50_ms': percentile(0.5),
                       'p99_ms': percentile(0.99), 'max_ms': percentile(1),
                       'reasons': collections.Counter(reason.split(' after ')[0] for _, reason in failed),
-                      'examples': failed[:8], 'slow_by_second': slow,
+                      'examples': failed[:8], 'late': sum(t > LATE for t in took), 'slow_by_second': slow,
                       'failed_by_second': collections.Counter(second for second, _ in failed)}))
 elif took:
     print(f'{len(took)} handshakes, {len(failed)} failed, median {percentile(0.5)} ms, p99 {percentile(0.99)} ms')

@@ -27,8 +27,9 @@ def options_of(description, *flags):
     return parser.parse_args()
 
 
-def run_suite(options, body, prepare=None, deadline_ms=200, **cluster):
-    """body(site, test) runs tests by test(name, function). `prepare` changes the cluster's files before it is used."""
+def run_suite(options, body, prepare=None, deadline_ms=1000, **cluster):
+    """body(site, test) runs tests by test(name, function). `prepare` changes the cluster's files before it is used. Two cores do
+    everything here, and others may use them: hence a longer deadline than the default, whose misses are counted instead."""
     tap = Tap()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # a time-out leaves no processes behind
     site = Cluster(options.source.resolve(), options.build.resolve(), options.port, **cluster)
@@ -95,7 +96,7 @@ class SteadyLoad:
         due = self.rate * result['seconds']
         expect(result['done'] > 0.9 * due - self.rate, f"only {result['done']} of {due:.0f} handshakes were begun")
         return (f"{result['done']} handshakes at {self.rate:.0f}/s in {result['seconds']:.0f} s, 0 failed; median "
-                f"{result['p50_ms']} ms, p99 {result['p99_ms']} ms, longest {result['max_ms']} ms")
+                f"{result['p50_ms']} ms, p99 {result['p99_ms']} ms, longest {result['max_ms']} ms, {result['late']} over 200 ms")
 
 
 def handshakes(site, port, *options):
