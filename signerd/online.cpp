@@ -46,7 +46,8 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       policy_(policy),
       audit_(audit),
       linked_(std::move(linked)),
-      recent_(kRecentPartials) {}
+      recent_(kRecentPartials),
+      refusals_(audit) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                              Clock::time_point now, Clock::duration waited) {
@@ -145,7 +146,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     audit_.write(std::move(entry));
   };
   auto refused = [&](SignError error) {
-    audit("refused", error.what());
+    if (refusals_.admits(who.uri(), now)) audit("refused", error.what());
     return fail(std::move(error));
   };
   if (!request.frontend.empty() && who.role != wire::Role::Coordinator)

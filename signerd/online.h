@@ -7,6 +7,7 @@
 #include "signerd/log.h"
 #include "signerd/policy.h"
 #include "signerd/recent_partials.h"
+#include "signerd/refusal_lines.h"
 
 namespace quorate::signerd {
 
@@ -21,7 +22,10 @@ class Online {
   /// messages that want no answer. `waited`: how long it has been in this process already.
   std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                        Clock::time_point now, Clock::duration waited = {});
-  void tick(Clock::time_point now) { recent_.expire(now); }
+  void tick(Clock::time_point now) {
+    recent_.expire(now);
+    refusals_.tick(now);
+  }
   /// Asked whenever somebody wants leases of a quorum: may this key be used with it, and is it to be supplied?
   /// Presigner::want(); until it is set, every quorum is fine.
   std::function<Result<void, SignError>(ActiveKey&, const Quorum&, Clock::time_point)> on_want =
@@ -59,6 +63,7 @@ class Online {
   const Audit& audit_;
   std::function<std::vector<PartyId>()> linked_;
   RecentPartials recent_;
+  RefusalLines refusals_;
   Counters counters_;
   bool consumed_ = false;
 };

@@ -257,6 +257,32 @@ TEST_F(SingleUse, the_front_end_that_a_coordinator_speaks_for_is_in_the_audit) {
   EXPECT_EQ(lines[2].at("who"), caller(1).uri());
 }
 
+TEST_F(SingleUse, refusals_beyond_so_many_a_second_are_a_number_in_the_audit) {
+  const auto file = std::filesystem::temp_directory_path() / ("quorate-refusals-" + std::to_string(::getpid()));
+  const Audit written = *Audit::open(file);
+  Online signer(1, lockstep.group().identities.at(1), Digest{}, *rings.at(1), policy, written,
+                [] { return std::vector<PartyId>{}; });
+  const auto lines = [&] {
+    written.flush();
+    std::vector<nlohmann::json> out;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) out.push_back(nlohmann::json::parse(line));
+    return out;
+  };
+  auto unknown = request(0, tls13_content(1));
+  unknown.presignature.sid.bytes[0] ^= 1;
+  for (std::size_t i = 0; i < RefusalLines::kPerSecond + 1000; ++i)
+    (void)signer.answer(caller(1), {MessageType::SignRequest, SessionId{}, kNobody, 1, wire::encode(unknown)}, now);
+  EXPECT_TRUE(signed_by(signer.answer(caller(1), {MessageType::SignRequest, SessionId{}, kNobody, 1,
+                                                  wire::encode(request(0, tls13_content(1)))}, now).value()));
+  ASSERT_EQ(lines().size(), RefusalLines::kPerSecond + 1);
+  EXPECT_EQ(lines().back().at("outcome"), "signed") << "what is signed is always there";
+  signer.tick(now + std::chrono::seconds(1));
+  EXPECT_EQ(lines().back().at("reason"), "1000 more refused");
+  EXPECT_EQ(lines().back().at("who"), caller(1).uri());
+  std::filesystem::remove(file);
+}
+
 TEST_F(SingleUse, the_status_says_below_which_depth_a_pool_is_too_shallow) {
   for (auto& [epoch, key] : rings.at(1)->all()) key->used_at = now;  // else the target is the minimum
   const auto answer = signers.at(1)->answer(
