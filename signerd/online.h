@@ -3,6 +3,7 @@
 #include "protocol/net/tls.h"
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/record.h"
+#include "signerd/allowance.h"
 #include "signerd/key_ring.h"
 #include "signerd/log.h"
 #include "signerd/policy.h"
@@ -49,7 +50,7 @@ class Online {
   Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,
               Clock::duration waited);
-  Answer record(const net::PeerIdentity& who, const wire::Envelope& request);
+  Answer record(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer confirm(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Result<ActiveKey*, SignError> key_for(const net::PeerIdentity& who, const KeyId& key, const EpochId& epoch);
   wire::LeaseReply lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum, std::size_t count,
@@ -64,6 +65,7 @@ class Online {
   std::function<std::vector<PartyId>()> linked_;
   RecentPartials recent_;
   RefusalLines refusals_;
+  Allowance records_;
   Counters counters_;
   bool consumed_ = false;
 };
