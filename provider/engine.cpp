@@ -158,7 +158,7 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
     record->patience.failed(now, known, result->error().code, now - begun, caller, budget_of_this_thread());
     return fail(std::move(*result).error());
   }
-  record->patience.succeeded();
+  record->patience.succeeded(Clock::now() - begun);
   return encode_signature((*result)->r, (*result)->s);
 }
 

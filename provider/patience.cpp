@@ -52,6 +52,12 @@ void WaitBudget::use(Time now, Span waited, Span burst) {
 
 Span Patience::burst() const { return std::min(settings_.deadline, kLongestTrial); }
 
+/// Long enough for a signature, as far as is known.
+Span Patience::trial() const {
+  const Span::rep usual = usual_;
+  return usual < 0 ? burst() : std::min(burst(), std::max<Span>(kShortTrial, 2 * Span(usual)));
+}
+
 Span Patience::refuse() {
   ++refused_;
   return Span::zero();
@@ -61,7 +67,7 @@ Span Patience::allow(Time now, const net::KeyReadiness& known, Caller caller, co
   if (known.can_sign) {
     if (!doubted(known) || (!caller.blocks && settings_.policy == Unavailable::Retry)) return settings_.deadline;
     if (number(now) < next_trial_) return refuse();
-    return burst();
+    return trial();
   }
   if (settings_.policy == Unavailable::Fail) {
     // Where an I/O thread keeps what is known up to date there is nothing to be found out by waiting.
@@ -75,7 +81,11 @@ Span Patience::allow(Time now, const net::KeyReadiness& known, Caller caller, co
   return left >= std::min(settings_.back_off, burst()) ? left : refuse();
 }
 
-void Patience::succeeded() { failures_ = 0; }
+void Patience::succeeded(Span took) {
+  failures_ = 0;
+  const Span::rep known = usual_;  // two at a time lose one of them: no harm
+  usual_ = std::max(took.count(), known - known / 16);
+}
 
 void Patience::failed(Time now, const net::KeyReadiness& known, SignErrorCode why, Span waited, Caller caller,
                       WaitBudget& budget) {
@@ -83,7 +93,7 @@ void Patience::failed(Time now, const net::KeyReadiness& known, SignErrorCode wh
   if (caller.blocks) budget.use(now, waited, burst());
   failing_version_ = known.version;
   ++failures_;
-  next_trial_ = number(now + std::min(waited, kLongestTrial) * (WaitBudget::kEarnedIn - 1));
+  next_trial_ = number(now + std::min(waited, trial()) * (WaitBudget::kEarnedIn - 1));
 }
 
 bool Patience::declines(Time now, const net::KeyReadiness& known) {

@@ -44,7 +44,8 @@ class WaitBudget {
 /// - a request can be signed, or nobody knows: it gets its whole deadline;
 /// - it cannot: by policy, and from a thread that would block only as long as its WaitBudget lasts;
 /// - it can, but kDoubtedAfter in a row came to nothing (signers that hang, and are not found out yet): one trial
-///   at a time, with pauses four times as long as the trial took.
+///   at a time, with pauses four times as long as the trial took. A trial lasts 100 ms, or twice as long as signatures
+///   took: so there is one every half second, and a short outage is not made a long one.
 /// A signature ends the last case; a change of what is known suspends it until one more request has failed. So
 /// nothing here can latch.
 class Patience {
@@ -53,6 +54,7 @@ class Patience {
   using Span = WaitBudget::Span;
   static constexpr unsigned kDoubtedAfter = 3;
   static constexpr Span kLongestTrial = std::chrono::milliseconds(500);
+  static constexpr Span kShortTrial = std::chrono::milliseconds(100);
   /// Pools that are below their minimum for shorter than this are no reason to decline: between the two calls of
   /// one handshake libssl must not see the answer change while a signature can still be had.
   static constexpr Span kSettling = std::chrono::milliseconds(20);
@@ -77,7 +79,8 @@ class Patience {
   /// How long the caller may wait; nothing: fail it at once. Counts those refused.
   [[nodiscard]] Span allow(Time now, const net::KeyReadiness& known, Caller caller, const WaitBudget& budget);
 
-  void succeeded();
+  /// `took`: how long the caller has waited for the signature.
+  void succeeded(Span took);
   /// A request that was allowed came to nothing. `known` is what allow() was told.
   void failed(Time now, const net::KeyReadiness& known, SignErrorCode why, Span waited, Caller caller,
               WaitBudget& budget);
@@ -95,11 +98,13 @@ class Patience {
 
  private:
   [[nodiscard]] Span burst() const;
+  [[nodiscard]] Span trial() const;
   [[nodiscard]] Span refuse();
 
   const Settings settings_;
   std::atomic<std::uint64_t> refused_{0};
   std::atomic<std::uint64_t> failures_{0};       ///< since the last signature
+  std::atomic<Span::rep> usual_{-1};             ///< what signatures took, the slow ones of late; -1: there was none
   std::atomic<std::uint64_t> failing_version_{0};
   std::atomic<Time::rep> next_trial_{0};
   std::atomic<Time::rep> next_probe_{0};

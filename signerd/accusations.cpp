@@ -90,11 +90,15 @@ void Accusations::take(const Bytes& evidence, const std::string& from, Clock::ti
 void Accusations::judge(const BlameEvidence& evidence, Bytes encoded, const std::string& from) {
   const EpochId epoch = epoch_of(evidence);
   const auto* key = keys_.by_epoch(epoch);
-  if (over(epoch)) {  // one that is over is of no interest any more: what could be cleared must not come back
+  // An epoch that still serves is not over because its successor is there; but what was cleared must not come back.
+  if (settled(culprit_of(evidence), epoch)) {
     ++counters_.of_no_epoch;
     return;
   }
-  if (quarantine_.holds(culprit_of(evidence))) {
+  const auto held = std::find_if(quarantine_.entries().begin(), quarantine_.entries().end(),
+                                 [&](const auto& entry) { return entry.signer == culprit_of(evidence); });
+  const bool elsewhere = held != quarantine_.entries().end() && held->epoch != epoch;
+  if (held != quarantine_.entries().end() && (!elsewhere || further_.contains({held->signer, epoch}))) {
     ++counters_.known;
     return;
   }
@@ -105,6 +109,13 @@ void Accusations::judge(const BlameEvidence& evidence, Bytes encoded, const std:
     if (rejected_.size() > kRejected) rejected_.pop_front();
     return log_.warn("evidence_rejected", {{"from", from}, {"kind", kind_of(evidence)}, {"against", culprit_of(evidence)},
                                            {"reason", culprit ? "no member of the key" : culprit.error()}});
+  }
+  if (elsewhere) {
+    ++counters_.known;
+    log_.error("quarantine_further", {{"signer", *culprit}, {"epoch", epoch.brief()}, {"kind", kind_of(evidence)}, {"from", from}});
+    hand_on({*culprit, epoch, "", "", encoded});
+    further_[{*culprit, epoch}] = std::move(encoded);
+    return;
   }
   ++counters_.accepted;
   Quarantine::Entry entry{*culprit, epoch, std::string(kind_of(evidence)) + ", shown by " + from, wall_time(), std::move(encoded)};
@@ -232,6 +243,21 @@ wire::Envelope Accusations::show(const wire::Envelope& request) const {
   return reply_to(request, MessageType::QuarantineReply, wire::encode(reply));
 }
 
+/// Remembers what was cleared, and takes up what else is held against those signers.
+void Accusations::let_go(const std::vector<Quarantine::Entry>& before) {
+  for (const auto& entry : before)
+    if (!quarantine_.holds(entry.signer)) cleared_.insert({entry.signer, entry.epoch});
+  for (auto& [about, encoded] : std::exchange(further_, {})) {
+    if (over(about.second)) {
+      cleared_.insert(about);
+    } else if (quarantine_.holds(about.first)) {
+      further_.emplace(about, std::move(encoded));
+    } else if (auto evidence = wire::decode_blame(encoded)) {
+      judge(*evidence, std::move(encoded), "signer " + std::to_string(me_));
+    }
+  }
+}
+
 Result<wire::Envelope, SignError> Accusations::clear(const net::PeerIdentity& who, const wire::Envelope& request) {
   auto asked = wire::decode<wire::QuarantineClear>(request.payload);
   if (!asked) return deny(asked.error().what());
@@ -241,8 +267,10 @@ Result<wire::Envelope, SignError> Accusations::clear(const net::PeerIdentity& wh
   std::size_t gone = 0, left = 0;
   EpochId of;
   if (asked->quarantine) {
+    const auto before = quarantine_.entries();
     auto cleared = quarantine_.clear(is_over);
     if (!cleared) return deny("nothing is cleared: " + cleared.error());
+    let_go(before);
     gone += *cleared;
     left += quarantine_.entries().size();
     for (const auto& entry : quarantine_.entries()) of = entry.epoch;
@@ -309,6 +337,8 @@ void Accusations::tick(Clock::time_point now) {
     }
   }
   statements_.forget_if([this](const EpochId& epoch) { return over(epoch); });
+  std::erase_if(cleared_, [this](const auto& about) { return keys_.by_epoch(about.second) == nullptr; });
+  std::erase_if(further_, [this](const auto& item) { return keys_.by_epoch(item.first.second) == nullptr; });
   alarm(now);
 }
 

@@ -75,6 +75,11 @@ class Accusations {
   [[nodiscard]] bool over(const EpochId& epoch) const {
     return keys_.by_epoch(epoch) == nullptr || keys_.successor(epoch) != nullptr;
   }
+  /// Nothing works in it any more, or an administrator has let go of what this signer did in it.
+  [[nodiscard]] bool settled(PartyId signer, const EpochId& epoch) const {
+    return keys_.by_epoch(epoch) == nullptr || cleared_.contains({signer, epoch});
+  }
+  void let_go(const std::vector<Quarantine::Entry>& before);
   [[nodiscard]] bool disputed(PartyId a, PartyId b) const;
   void alarm(Clock::time_point now);
 
@@ -91,6 +96,9 @@ class Accusations {
   DisputeStatements statements_;
   std::deque<Digest> rejected_;          ///< evidence that was verified in vain lately
   Allowance notices_, questions_;
+  std::set<std::pair<PartyId, EpochId>> cleared_;         ///< while the epoch still serves, as its successor cannot yet
+  /// Verified, against somebody who is held for another epoch: when that is cleared, these count. Not on disk.
+  std::map<std::pair<PartyId, EpochId>, Bytes> further_;
   std::map<EpochId, Clock::time_point> alarms_;
 };
 

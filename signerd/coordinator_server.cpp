@@ -196,7 +196,10 @@ void CoordinatorServer::tick() {
                                       [](const auto& each) { return each.second->queued_bytes() == 0; });
     if ((desk_->in_flight() == 0 && all_read) || now >= *draining_until_) return shut_down();
   }
-  if (++ticks_ % kTicksPerSecond == 0) audit_.flush();
+  if (++ticks_ % kTicksPerSecond == 0) {
+    desk_->tick(now);
+    audit_.flush();
+  }
   timer_.expires_after(kTick);
   timer_.async_wait([this](const auto& error) {
     if (!error) tick();

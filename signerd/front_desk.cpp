@@ -28,7 +28,7 @@ std::uint64_t wall_ms() {
 }  // namespace
 
 FrontDesk::FrontDesk(const CoordinatorConfig& config, Backend backend, const Audit& audit)
-    : config_(config), backend_(std::move(backend)), audit_(audit), policy_(config.policy) {}
+    : config_(config), backend_(std::move(backend)), audit_(audit), policy_(config.policy), refusals_(audit) {}
 
 FrontDesk::~FrontDesk() {
   while (!requests_.empty()) cancel(Id(requests_.begin()->first), "the coordinator is stopping");
@@ -122,8 +122,10 @@ void FrontDesk::sign(Client client, const net::PeerIdentity& who, const wire::En
   entry.context = request.context;
   if (auto no = objection(client, who, message.sid, request, now)) {
     ++counters_.refused;
-    entry.content_sha256 = to_hex(digest_content(MessageDigest::Sha256, request.content));
-    write(id, entry, "refused", no->what(), nullptr);
+    if (refusals_.admits(entry.who, now)) {
+      entry.content_sha256 = to_hex(digest_content(MessageDigest::Sha256, request.content));
+      write(id, entry, "refused", no->what(), nullptr);
+    }
     return reply(reply_to(message.sid, wire::Refusal{no->code, no->detail}));
   }
   entry.content_sha256 = to_hex(digest_content(MessageDigest::Sha256, request.content));

@@ -8,6 +8,7 @@
 #include "protocol/wire/tier.h"
 #include "signerd/coordinator_config.h"
 #include "signerd/log.h"
+#include "signerd/refusal_lines.h"
 
 namespace quorate::signerd {
 
@@ -45,6 +46,8 @@ class FrontDesk {
   void gone(Client client);
   /// From now on new requests are refused, so that their front ends ask another coordinator.
   void drain() { draining_ = true; }
+  /// Call it once a second.
+  void tick(Clock::time_point now) { refusals_.tick(now); }
 
   [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
   struct Counters {
@@ -81,6 +84,7 @@ class FrontDesk {
   Backend backend_;
   const Audit& audit_;
   Policy policy_;
+  RefusalLines refusals_;
   std::map<Id, Request> requests_;
   std::map<std::string, std::size_t> in_flight_by_who_;
   bool draining_ = false;

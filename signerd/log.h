@@ -29,7 +29,8 @@ class Log {
 };
 
 /// The audit trail: one line of JSON a decision, appended to its own file, flushed every second and at
-/// the end. Every partial signature and every refusal is in it.
+/// the end. Every partial signature and every refusal is in it, refusals beyond so many a second as a number
+/// (RefusalLines).
 class Audit {
  public:
   /// Without a file nothing is kept.

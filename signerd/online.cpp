@@ -19,6 +19,9 @@ namespace {
 constexpr std::size_t kRecentPartials = 16 * 1024;
 constexpr std::uint32_t kLeastRecentTime = 2'000, kLongestDeadline = 60'000;
 
+/// A record is tens of kilobytes. An investigation needs one of each signer, and few go on at a time.
+constexpr double kRecordsPerSecond = 16, kRecordsAtOnce = 64;
+
 /// SPEC 6.2: twice the request's deadline, so that a fail-over within it gets the same partial again.
 std::chrono::milliseconds recent_time(const wire::SignRequest& request) {
   return std::chrono::milliseconds(std::max(kLeastRecentTime, 2 * std::min(request.deadline_ms, kLongestDeadline)));
@@ -46,7 +49,9 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       policy_(policy),
       audit_(audit),
       linked_(std::move(linked)),
-      recent_(kRecentPartials) {}
+      recent_(kRecentPartials),
+      refusals_(audit),
+      records_(kRecordsPerSecond, kRecordsAtOnce) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                              Clock::time_point now, Clock::duration waited) {
@@ -55,7 +60,7 @@ std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const
       case MessageType::StatusRequest: return status(who, request, now);
       case MessageType::LeaseRequest: return lease(who, request, now);
       case MessageType::SignRequest: return sign(who, request, now, waited);
-      case MessageType::RecordRequest: return record(who, request);
+      case MessageType::RecordRequest: return record(who, request, now);
       case MessageType::ConfirmRequest: return confirm(who, request, now);
       default: return refuse(SignErrorCode::PolicyDenied, "this message is not for a signer's on-line side");
     }
@@ -106,6 +111,7 @@ Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope
 wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum,
                                    std::size_t count, Clock::time_point now) {
   wire::LeaseReply reply;
+  count = std::min(count, policy_.left(who, now));
   if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
   counters_.leased += reply.ids.size();
   if (!reply.ids.empty()) key.used_at = now;
@@ -120,6 +126,9 @@ Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope&
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   auto key = key_for(who, asked->key, asked->epoch);
   if (!key) return fail(key.error());
+  // Above its rate it would be refused the signature; told here, nothing is spent on it.
+  if (policy_.left(who, now) == 0)
+    return refuse(SignErrorCode::Overloaded, who.str() + " asks for more signatures than its rate");
   if (auto wanted = on_want(**key, asked->quorum, now); !wanted) return fail(wanted.error());
   return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now));
 }
@@ -145,7 +154,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
     audit_.write(std::move(entry));
   };
   auto refused = [&](SignError error) {
-    audit("refused", error.what());
+    if (refusals_.admits(who.uri(), now)) audit("refused", error.what());
     return fail(std::move(error));
   };
   if (!request.frontend.empty() && who.role != wire::Role::Coordinator)
@@ -161,7 +170,12 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
       return refused({SignErrorCode::SignerQuarantined,
                       "signer " + std::to_string(id) + " is in quarantine at signer " + std::to_string(me_)});
   const Curve& curve = *key.info().curve;
-  if (auto denied = policy_.refuse_signature(who, key.info().name, request.context, now)) return refused(*denied);
+  if (auto denied = policy_.refuse_signature(who, key.info().name, request.context, now)) {
+    // The others of the quorum count by themselves: they may have signed. It is no use to anybody, and is not to
+    // stand against what this caller may lease either.
+    if (denied->code == SignErrorCode::Overloaded) key.pools.end_lease_of(who.uri(), request.presignature, now);
+    return refused(*denied);
+  }
   if (auto ok = wire::check_content(request.context, request.content, request.digest, curve, key.spki); !ok)
     return refused({SignErrorCode::PolicyDenied, ok.error()});
   const Scalar m = message_scalar(curve, digest_of(request.digest), request.content);
@@ -188,7 +202,9 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
                                             lease_now(who, key, request.quorum, request.lease, now)});
 }
 
-Online::Answer Online::record(const net::PeerIdentity& who, const wire::Envelope& request) {
+Online::Answer Online::record(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
+  if (!records_.take(who.uri(), now))
+    return refuse(SignErrorCode::Overloaded, who.str() + " asks for records too often");
   auto asked = wire::decode<wire::RecordRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   for (auto& [epoch, key] : keys_.all()) {

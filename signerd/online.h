@@ -3,10 +3,12 @@
 #include "protocol/net/tls.h"
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/record.h"
+#include "signerd/allowance.h"
 #include "signerd/key_ring.h"
 #include "signerd/log.h"
 #include "signerd/policy.h"
 #include "signerd/recent_partials.h"
+#include "signerd/refusal_lines.h"
 
 namespace quorate::signerd {
 
@@ -21,7 +23,10 @@ class Online {
   /// messages that want no answer. `waited`: how long it has been in this process already.
   std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                        Clock::time_point now, Clock::duration waited = {});
-  void tick(Clock::time_point now) { recent_.expire(now); }
+  void tick(Clock::time_point now) {
+    recent_.expire(now);
+    refusals_.tick(now);
+  }
   /// Asked whenever somebody wants leases of a quorum: may this key be used with it, and is it to be supplied?
   /// Presigner::want(); until it is set, every quorum is fine.
   std::function<Result<void, SignError>(ActiveKey&, const Quorum&, Clock::time_point)> on_want =
@@ -45,7 +50,7 @@ class Online {
   Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,
               Clock::duration waited);
-  Answer record(const net::PeerIdentity& who, const wire::Envelope& request);
+  Answer record(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer confirm(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Result<ActiveKey*, SignError> key_for(const net::PeerIdentity& who, const KeyId& key, const EpochId& epoch);
   wire::LeaseReply lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum, std::size_t count,
@@ -59,6 +64,8 @@ class Online {
   const Audit& audit_;
   std::function<std::vector<PartyId>()> linked_;
   RecentPartials recent_;
+  RefusalLines refusals_;
+  Allowance records_;
   Counters counters_;
   bool consumed_ = false;
 };

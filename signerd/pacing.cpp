@@ -4,28 +4,34 @@
 
 namespace quorate::signerd {
 
-void SendBudget::fill(Clock::time_point now) {
-  if (filled_ && now > *filled_)
-    bytes_ = std::min(rate_, bytes_ + rate_ * std::chrono::duration<double>(now - *filled_).count());
-  if (!filled_ || now > *filled_) filled_ = now;
+SendBudget::SendBudget(double mbit, std::size_t leaders) {
+  const double rate = mbit * 1e6 / 8;
+  all_ = {rate, rate, {}};
+  const double part = rate / static_cast<double>(std::max<std::size_t>(leaders, 1));
+  share_ = {part, part, {}};
 }
 
-void SendBudget::spend(std::size_t bytes, Clock::time_point now) {
-  if (rate_ <= 0) return;
-  fill(now);
-  bytes_ -= static_cast<double>(bytes);
+double SendBudget::Bucket::at(Clock::time_point now) {
+  if (filled && now > *filled)
+    bytes = std::min(rate, bytes + rate * std::chrono::duration<double>(now - *filled).count());
+  if (!filled || now > *filled) filled = now;
+  return bytes;
 }
 
-bool SendBudget::ready(Clock::time_point now) {
-  if (rate_ <= 0) return true;
-  fill(now);
-  return bytes_ >= 0;
+void SendBudget::spend(PartyId leader, std::size_t bytes, Clock::time_point now) {
+  if (all_.rate <= 0) return;
+  for (auto* bucket : {&all_, &share(leader)}) {
+    bucket->at(now);
+    bucket->bytes -= static_cast<double>(bytes);
+  }
 }
 
-bool SendBudget::overdrawn(Clock::time_point now) {
-  if (rate_ <= 0) return false;
-  fill(now);
-  return bytes_ < -2 * rate_;
+bool SendBudget::ready(PartyId me, Clock::time_point now) {
+  return all_.rate <= 0 || all_.at(now) >= 0 || share(me).at(now) >= 0;
+}
+
+bool SendBudget::overdrawn(PartyId leader, Clock::time_point now) {
+  return all_.rate > 0 && all_.at(now) < -2 * all_.rate && share(leader).at(now) < 0;
 }
 
 std::chrono::nanoseconds CpuShare::rest_after(std::chrono::nanoseconds used) const {

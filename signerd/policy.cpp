@@ -1,6 +1,7 @@
 #include "signerd/policy.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "protocol/wire/content.h"
 
@@ -33,6 +34,20 @@ bool Policy::may_keygen(const net::PeerIdentity& who) const {
   return rule != nullptr && rule->keygen;
 }
 
+double& Policy::tokens_of(const net::PeerIdentity& who, double rate, Clock::time_point now) {
+  auto [bucket, fresh] = buckets_.try_emplace(who.uri(), Bucket{rate, now});
+  auto& [tokens, filled] = bucket->second;
+  tokens = std::min(std::max(rate, 1.0), tokens + rate * std::chrono::duration<double>(now - filled).count());
+  filled = now;
+  return tokens;
+}
+
+std::size_t Policy::left(const net::PeerIdentity& who, Clock::time_point now) {
+  const auto* rule = rule_for(who);
+  if (rule == nullptr) return 0;
+  return rule->rate <= 0 ? SIZE_MAX : static_cast<std::size_t>(tokens_of(who, rule->rate, now));
+}
+
 std::optional<SignError> Policy::refuse_signature(const net::PeerIdentity& who, const std::string& key,
                                                   Context context, Clock::time_point now) {
   const auto denied = [](std::string why) { return SignError{SignErrorCode::PolicyDenied, std::move(why)}; };
@@ -41,11 +56,7 @@ std::optional<SignError> Policy::refuse_signature(const net::PeerIdentity& who, 
   if (std::find(rule.contexts.begin(), rule.contexts.end(), context) == rule.contexts.end())
     return denied(who.str() + " may not sign " + std::string(wire::name(context)));
   if (rule.rate <= 0) return std::nullopt;
-  auto [bucket, fresh] = buckets_.try_emplace(who.uri(), Bucket{rule.rate, now});
-  auto& tokens = bucket->second.tokens;
-  tokens = std::min(std::max(rule.rate, 1.0),
-                    tokens + rule.rate * std::chrono::duration<double>(now - bucket->second.filled).count());
-  bucket->second.filled = now;
+  auto& tokens = tokens_of(who, rule.rate, now);
   if (tokens < 1) return SignError{SignErrorCode::Overloaded, who.str() + " asks for more signatures than its rate"};
   tokens -= 1;
   return std::nullopt;

@@ -28,6 +28,9 @@ class Policy {
   /// Nothing if it may; else PolicyDenied or Overloaded (rate), with the reason.
   std::optional<SignError> refuse_signature(const net::PeerIdentity& who, const std::string& key,
                                             wire::Context context, Clock::time_point now);
+  /// How many signatures its rate leaves it now; takes none. What it may have leased: a lease that it could not use
+  /// would be spent for nothing.
+  [[nodiscard]] std::size_t left(const net::PeerIdentity& who, Clock::time_point now);
   [[nodiscard]] bool may_use_key(const net::PeerIdentity& who, const std::string& key) const;
   [[nodiscard]] bool may_keygen(const net::PeerIdentity& who) const;
 
@@ -37,6 +40,7 @@ class Policy {
     Clock::time_point filled;
   };
   [[nodiscard]] const PolicyRule* rule_for(const net::PeerIdentity& who) const;
+  double& tokens_of(const net::PeerIdentity& who, double rate, Clock::time_point now);
 
   std::vector<PolicyRule> rules_;
   std::map<std::string, Bucket> buckets_;  ///< by identity URI; as many as there are certificates

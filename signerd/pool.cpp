@@ -90,6 +90,14 @@ void EpochPools::give_back(const std::string& holder, const std::vector<Presigna
   }
 }
 
+void EpochPools::end_lease_of(const std::string& holder, const PresignatureId& id, Clock::time_point now) {
+  const auto batch = batches_.find(id.sid);
+  if (batch == batches_.end()) return;
+  auto& leases = pools_[batch->second.record->plan().quorum].leases;
+  if (const auto lease = leases.find(id); lease != leases.end() && lease->second.holder == holder)
+    lease->second.ends = std::min(lease->second.ends, now);
+}
+
 bool EpochPools::discard(const PresignatureId& id) {
   const auto batch = batches_.find(id.sid);
   if (batch == batches_.end() || batch->second.left.erase(id.index) == 0) return false;

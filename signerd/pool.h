@@ -49,6 +49,10 @@ class EpochPools {
   /// Unused ids that `holder` gives back are given out again; foreign or unknown ids are ignored.
   void give_back(const std::string& holder, const std::vector<PresignatureId>& ids);
 
+  /// One that `holder` leased and has shown to other members, who may have taken it: nobody is to have it any more,
+  /// from the next expire() on.
+  void end_lease_of(const std::string& holder, const PresignatureId& id, Clock::time_point now);
+
   /// Discards presignatures of expired leases and great age. Returns what a leader must tell the members.
   std::vector<std::pair<Quorum, PresignatureId>> expire(Clock::time_point now);
   /// A member heard from the leader that ids are retired.

@@ -35,7 +35,7 @@ Presigner::Presigner(PartyId me, const IdentityKey& identity, KeyRing& keys, Pai
       log_(log),
       mesh_(std::move(mesh)),
       limits_(limits),
-      budget_(limits.max_mbit) {}
+      budget_(limits.max_mbit, limits.signers) {}
 
 PresignInputs Presigner::inputs_for(ActiveKey& key, const PresignPlan& plan,
                                     std::vector<std::shared_ptr<const void>>& keep) const {
@@ -68,7 +68,9 @@ void Presigner::run(ActiveKey& key, const PresignPlan& plan, bool leading, Clock
   session.epoch = plan.epoch;
   session.timeout = limits_.timeout;
   session.background = true;
-  session.on_sent = [this](std::size_t bytes) { budget_.spend(bytes, Clock::now()); };
+  session.on_sent = [this, leader = leader_of(plan.epoch, plan.quorum)](std::size_t bytes) {
+    budget_.spend(leader, bytes, Clock::now());
+  };
   session.on_step = [this, sid] {
     if (const auto batch = running_.find(sid); batch != running_.end()) batch->second.last_step = Clock::now();
   };
@@ -99,7 +101,7 @@ bool Presigner::acceptable(ActiveKey& key, const PresignPlan& plan, PartyId lead
   const Task task{plan.epoch, plan.quorum};
   if (why_blocked(key.info().key, plan.quorum)) return false;
   if (plan.batch > std::max(limits_.batch, kCommonBatch) || wasteful(key, task, now)) return false;
-  if (order_.waits(task, now) || budget_.overdrawn(now)) return false;
+  if (order_.waits(task, now) || budget_.overdrawn(leader, now)) return false;
   // SPEC 5.0: within the same own set-ups a batch number is never accepted twice, so no sid ever comes back.
   const auto last = accepted_.find(task);
   if (last != accepted_.end() && last->second.setups == own_setups(plan) &&

@@ -21,6 +21,8 @@ struct PresignLimits {
   std::chrono::milliseconds timeout{15'000};
   /// Million bits a second that presigning sends; 0: no limit.
   double max_mbit = 0;
+  /// Of the group: each has its share of max_mbit for the batches that it leads.
+  std::size_t signers = kMaxParties;
 };
 /// The batch that every signer joins.
 inline constexpr std::uint32_t kCommonBatch = 64;

@@ -88,7 +88,7 @@ std::optional<Task> Presigner::next_task(Clock::time_point now) const {
 void Presigner::tick(Clock::time_point now) {
   retry_writing(now);
   let_go(now);
-  while (has_slot(me_, limits_.parallel, now) && budget_.ready(now)) {
+  while (has_slot(me_, limits_.parallel, now) && budget_.ready(me_, now)) {
     const auto task = next_task(now);
     if (!task) return;
     lead(*task, now);

@@ -89,10 +89,11 @@ Result<std::size_t, std::string> Quarantine::clear(const std::function<bool(cons
   auto before = entries_;
   const std::size_t gone = std::erase_if(entries_, [&](const auto& entry) { return over(entry.epoch); });
   if (gone == 0) return gone;
-  const bool others = std::exchange(unwritten_, true);
+  unwritten_ = true;
   if (auto written = write(); !written) {
+    // The shorter list may be on disk all the same, if only its directory could not be synced: what is held here is
+    // written again. Whatever was to be told to others stays so.
     entries_ = std::move(before);
-    unwritten_ = others;
     return fail(written.error());
   }
   std::error_code ignored;  // what is left over is named by nothing and replaced by the next

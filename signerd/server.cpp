@@ -123,7 +123,8 @@ Result<void, std::string> Server::open() {
   setups_ = std::make_unique<PairSetups>(config_.id, keys_, *sessions_, disputes_, log_, view);
   presigner_ = std::make_unique<Presigner>(
       config_.id, *config_.identity, keys_, *setups_, *sessions_, disputes_, log_, view,
-      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout, config_.presign_max_mbit});
+      PresignLimits{config_.presign_batch, config_.presign_parallel, config_.presign_timeout, config_.presign_max_mbit,
+                    config_.group.members.size()});
   ceremonies_ = std::make_unique<Ceremonies>(config_.id, *config_.identity, config_.group, store_, keys_, *sessions_,
                                              policy_, log_, view);
   online_ = std::make_unique<Online>(config_.id, *config_.identity, instance_, keys_, policy_, audit_,

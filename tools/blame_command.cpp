@@ -77,11 +77,7 @@ Finding describe(const DisputesEvidence& e) {
 }
 
 int not_proven(const std::string& why, const Output& out) {
-  if (out.json) {
-    out.result("", {{"proven", false}, {"reason", why}});
-  } else {
-    std::printf("not proven: %s\n", why.c_str());
-  }
+  out.result("not proven: " + why, {{"proven", false}, {"reason", why}});
   return kFailed;
 }
 

@@ -158,7 +158,7 @@ int ceremony_failed(const std::string& what, const CeremonyOutcome& outcome, con
   if (out.json) {
     out.result("", object);
   } else {
-    std::fprintf(stderr, "quorate: %s\n", text.c_str());
+    (void)out.error(text);
   }
   return kFailed;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 
+#include "protocol/base/printable.h"
 #include "protocol/net/log.h"
 
 namespace quorate::tools {
@@ -19,7 +20,7 @@ Result<Connection, std::string> connect(const std::filesystem::path& path, std::
   for (const auto& c : loaded->config.coordinators) config.coordinators.push_back({c.name, c.host, c.port});
   for (const auto& s : loaded->config.signers) config.signers.push_back({s.id, s.host, s.port, s.identity});
   config.log = [](int level, std::string_view text) {
-    if (level <= net::kLogWarning) std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+    if (level <= net::kLogWarning) std::fprintf(stderr, "%s\n", printable(text).c_str());
   };
   return Connection{loaded->config, std::make_unique<net::SignClient>(std::move(config))};
 }

@@ -13,7 +13,7 @@ enum ExitCode : int {
   kNotReady = 3,      ///< the cluster cannot sign at present
 };
 
-/// What all commands share.
+/// What all commands share. Control characters in a text, which may have come from a file or a peer, are shown as \xNN.
 struct Output {
   bool json = false;
 

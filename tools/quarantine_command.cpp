@@ -1,6 +1,7 @@
 // `quorate quarantine`: what signers hold against each other, and how they forget it.
 #include <CLI/CLI.hpp>
 
+#include "protocol/base/printable.h"
 #include "protocol/wire/blame_codec.h"
 #include "protocol/wire/quarantine_codec.h"
 #include "tools/commands.h"
@@ -27,7 +28,7 @@ Result<wire::QuarantineReply, std::string> ask(net::SignClient& client, PartyId 
     return false;
   };
   auto asked = client.request(signer, type, payload, on_reply, std::chrono::seconds(5));
-  if (!asked) return fail(asked.error().what());
+  if (!asked) return fail(printable(asked.error().what()));
   if (!reply) return fail(std::string("gave an answer that cannot be read"));
   return std::move(*reply);
 }
@@ -42,11 +43,11 @@ std::string text_of(const wire::QuarantineReply& reply) {
   if (reply.entries.empty() && reply.disputes.empty()) return " holds nothing against anybody";
   std::string text;
   for (const auto& entry : reply.entries)
-    text += "\n  quarantined: signer " + std::to_string(entry.signer) + ", " + entry.reason + " (" + claim_of(entry.evidence) + ")";
+    text += "\n  quarantined: signer " + std::to_string(entry.signer) + ", " + printable(entry.reason) + " (" + claim_of(entry.evidence) + ")";
   for (const auto& dispute : reply.disputes)
     text += std::string("\n  ") + (dispute.whole ? "quorum in dispute: " : "pair in dispute: ") + to_string(dispute.members) + ", " +
-            std::string(name(dispute.fault)) + " (epoch " + dispute.epoch.brief() + ", " + dispute.time + ")" +
-            (dispute.detail.empty() ? "" : ": " + dispute.detail);
+            std::string(name(dispute.fault)) + " (epoch " + dispute.epoch.brief() + ", " + printable(dispute.time) + ")" +
+            (dispute.detail.empty() ? "" : ": " + printable(dispute.detail));
   return text;
 }
 

@@ -10,7 +10,8 @@ namespace quorate::coordinator {
 ///              each further one, up to CoordinatorConfig::slow_limit
 ///   half-open  the pause is over: one request, the trial, goes there as if nothing had been. Until that is
 ///              decided, further ones are kept away as if it were open
-/// A signature closes it, from whichever state; a failure while it is open is the same failure.
+/// A signature closes it, from whichever state; a failure while it is open is the same failure, and one that comes
+/// slow_limit after the pause of the last one is a first one.
 class Breaker {
  public:
   enum class State : std::uint8_t { Closed, Open, HalfOpen };

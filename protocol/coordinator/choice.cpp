@@ -51,6 +51,7 @@ Obstacle obstacle(const KeyState& key, const QuorumState& state, const Signers& 
 Standing standing(const QuorumState& state, const Signers& signers, Time now) {
   Standing out;
   out.suspect = now < state.suspect_until;
+  out.slow = state.misfits.state(now) == Breaker::State::Open;
   for (auto id : state.quorum) {
     out.suspicions += signers[id].suspected(now);
     out.slow = out.slow || !signers[id].breaker.admits(now);

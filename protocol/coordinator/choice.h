@@ -10,7 +10,7 @@ namespace quorate::coordinator {
 struct Standing {
   bool suspect = false;        ///< a sum of exactly this quorum was wrong
   unsigned suspicions = 0;     ///< of its members together
-  bool slow = false;           ///< a member did not answer lately
+  bool slow = false;           ///< a member did not answer lately, or its presignatures were refused as spent
   auto operator<=>(const Standing&) const = default;
 };
 

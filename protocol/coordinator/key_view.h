@@ -36,6 +36,7 @@ struct QuorumState {
   std::size_t asked = 0;            ///< ids asked for and not answered yet
   std::size_t in_flight = 0;        ///< attempts
   unsigned consumed = 0;            ///< refusals as consumed in a row
+  Breaker misfits;                  ///< opened by them
   Time dry_until = kLongAgo;        ///< the leader had none to give
   Time denied_until = kLongAgo;     ///< the leader denied the lease
   std::string denial;               ///< its reason

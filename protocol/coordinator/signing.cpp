@@ -130,7 +130,10 @@ void Coordinator::complete(Attempt& attempt, const SessionId& sid) {
     return;
   }
   for (auto id : attempt.quorum) signers_[id].suspicions = 0;
-  if (auto* state = key.find(attempt.quorum, attempt.quorum_stamp)) state->consumed = 0;
+  if (auto* state = key.find(attempt.quorum, attempt.quorum_stamp)) {
+    state->consumed = 0;
+    state->misfits.succeeded();
+  }
   counters_.hedges_won += attempt.hedge;
   finish(request, SignResult{signature->r, signature->s, attempt.quorum, attempt.presignature, request.attempts,
                              now_ - request.submitted});
@@ -253,13 +256,14 @@ void Coordinator::refused(Attempt& attempt, const SessionId& sid, PartyId by, co
       // dropped what the leader still gives out. What a front end made up says nothing about anybody.
       if (attempt.hinted) break;
       if (auto* state = key.find(attempt.quorum, attempt.quorum_stamp)) {
+        // The signer that says so is well; what is wrong is with the presignatures of this quorum.
         if (++state->consumed > 1) {
           request.avoid.add(attempt.quorum, later);
-          signer.breaker.failed(now_, config_);
+          state->misfits.failed(now_, config_);
+          wake_at(state->misfits.retry_at());
         }
         if (state->consumed > 2) {
           drop_leases(key, *state, false);
-          state->consumed = 0;
           state->dry_until = later;
           wake_at(later);
         }

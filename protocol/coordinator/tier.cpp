@@ -102,6 +102,7 @@ void Tier::close(Attempt& attempt) {
 
 void Tier::missed(Peer& peer) {
   if (now_ < peer.slow_until) return;  // many requests that time out together are one miss
+  if (now_ >= peer.slow_until + config_.greatest_pause) peer.misses = 0;  // nobody has asked it for a long time
   peer.misses = std::min(peer.misses + 1, 16u);
   peer.slow_until = now_ + std::min(config_.first_pause * (1 << (peer.misses - 1)), config_.greatest_pause);
 }
@@ -189,7 +190,7 @@ bool Tier::on_signature(Time now, std::size_t from, RequestHandle handle) {
   if (attempt == nullptr) return false;
   Peer& peer = peers_[from];
   peer.latency.add(now_ - attempt->sent);
-  peer.misses = 0;
+  peer.misses = peer.refusals = 0;
   close(*attempt);
   ++counters_.signatures;
   end(at);
@@ -207,6 +208,9 @@ void Tier::on_refusal(Time now, std::size_t from, RequestHandle handle, SignErro
   Peer& peer = peers_[from];
   peer.busy_until = std::max(peer.busy_until, now_ + config_.busy_for);
   if (peer.misses > 0 && now_ >= peer.slow_until) peer.misses = 0;  // it answers again, if not with a signature
+  ++peer.refusals;
+  peer.refused_at = now_;
+  peer.refused_as = error.code;
   error.detail = "coordinator " + peer.name + ": " + error.detail;
   at->second.refusal = std::move(error);
   if (waited_for || !open(at->second)) send_on(at);
@@ -254,6 +258,8 @@ SignError Tier::out_of_time(const Request& request) const {
   std::string silent;
   for (const auto& attempt : request.attempts) silent += (silent.empty() ? "" : ", ") + peers_[attempt.to].name;
   if (!silent.empty()) return {SignErrorCode::DeadlineExceeded, "no answer in time from coordinator " + silent};
+  if (std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return peer.link == Peer::Link::Up; }))
+    return {SignErrorCode::DeadlineExceeded, "no time was left to ask a coordinator"};
   return {SignErrorCode::QuorumInsufficient, links_text()};
 }
 
@@ -289,7 +295,18 @@ Readiness Tier::readiness(Time now, const KeyId& key) const {
       liar = true;
       continue;
     }
-    if (said.state == Readiness::State::Ready) return said;
+    if (said.state == Readiness::State::Ready) {
+      if (peer.refusals < config_.refusals || now >= peer.refused_at + config_.refused_for) return said;
+      // What it does counts for more than what it says.
+      if (!refused || !no.can_sign) {
+        no = said;
+        no.state = Readiness::State::NotReady;
+        no.reason = peer.refused_as;
+        no.detail = "coordinator " + peer.name + " says that it is ready and refuses what it is asked";
+        refused = true;
+      }
+      continue;
+    }
     if (said.state == Readiness::State::Unknown) {
       unheard = true;
       best = said;

@@ -22,6 +22,8 @@ struct TierConfig {
   Time busy_for = std::chrono::milliseconds(50);       ///< after it refused a request
   Time lied_for = std::chrono::seconds(30);            ///< the last choice after a false signature
   Time readiness_for = std::chrono::seconds(3);        ///< an answer about readiness counts so long
+  unsigned refusals = 3;                               ///< in a row, and it is not ready, whatever it says,
+  Time refused_for = std::chrono::milliseconds(500);   ///< ... for so long: then a request finds out
 };
 
 /// Send the request to this coordinator, under the same request id wherever it goes.
@@ -84,7 +86,7 @@ class Tier {
   [[nodiscard]] std::vector<TierAction> take_actions();
   [[nodiscard]] Time next_wakeup() const { return timers_.empty() ? kNever : timers_.begin()->first; }
 
-  /// Ready if one coordinator says so, not ready if all that could are away or say no, else unknown.
+  /// Ready if one coordinator says so that has not refused all it was asked lately, not ready if all that could are away or say no, else unknown.
   [[nodiscard]] Readiness readiness(Time now, const KeyId& key) const;
   [[nodiscard]] const TierCounters& counters() const { return counters_; }
   [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
@@ -101,6 +103,9 @@ class Tier {
     Latency latency;
     std::size_t in_flight = 0;     ///< requests that it has not answered
     unsigned misses = 0;           ///< in a row
+    unsigned refusals = 0;         ///< in a row
+    Time refused_at = kLongAgo;
+    SignErrorCode refused_as = SignErrorCode::QuorumInsufficient;
     Time slow_until = kLongAgo, busy_until = kLongAgo, lied_until = kLongAgo;
     std::map<KeyId, Heard> heard;
 

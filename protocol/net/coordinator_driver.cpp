@@ -1,6 +1,7 @@
 #include "protocol/net/coordinator_driver.h"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <map>
@@ -70,6 +71,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   void start() {
     if (running_) return;
     running_ = true;
+    stopped_ = false;
     for (const auto& [id, target] : targets_) {
       DialTarget dial{target.hosts, target.port, {wire::Role::Signer, id, {}, link_->cluster}};
       Dialer::Events events;
@@ -90,10 +92,11 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
   void stop() {
     running_ = false;
+    stopped_ = true;
     blame_->stop();
     timer_.cancel();
     for (auto& [id, dialer] : dialers_) dialer->stop();
-    const SignError gone{SignErrorCode::QuorumInsufficient, "the client is shutting down"};
+    const SignError gone = shutting_down();
     for (auto& [handle, waiting] : std::exchange(waiting_, {})) waiting.done(fail(gone));
     while (!raw_.empty()) end_raw(raw_.begin()->first, fail(gone));
     on_change_ = nullptr;
@@ -112,6 +115,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   }
 
   RequestHandle sign(coordinator::SigningJob job, std::chrono::nanoseconds within, Done done, OnAssigned assigned) {
+    if (stopped_) return answer_stopped(std::move(done));
     const Time now = monotonic_now();
     job.deadline = now + within;
     const auto handle = core_.submit(now, std::move(job));
@@ -181,6 +185,19 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     Done done;
     OnAssigned assigned;
   };
+
+  static SignError shutting_down() { return {SignErrorCode::QuorumInsufficient, "the client is shutting down"}; }
+
+  /// The core has nobody to call it any more. Its handles count upwards, these downwards.
+  RequestHandle answer_stopped(Done done) {
+    const RequestHandle handle = --next_stopped_;
+    waiting_.emplace(handle, Waiting{std::move(done), {}});
+    boost::asio::post(io_, [weak = weak_from_this(), handle] {
+      if (const auto self = weak.lock())
+        if (auto node = self->waiting_.extract(handle)) node.mapped().done(fail(shutting_down()));
+    });
+    return handle;
+  }
 
   static coordinator::CoordinatorConfig with_signers(const DriverSettings& settings) {
     auto config = settings.core;
@@ -404,7 +421,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
   Time turned_ = coordinator::kLongAgo;
   Time armed_ = coordinator::kNever;
-  bool running_ = false, settling_ = false, later_ = false;
+  RequestHandle next_stopped_ = 0;
+  bool running_ = false, stopped_ = false, settling_ = false, later_ = false;
 };
 
 CoordinatorDriver::CoordinatorDriver(boost::asio::io_context& io, DriverSettings settings, Rng& rng)

@@ -50,7 +50,7 @@ class CoordinatorDriver {
   ~CoordinatorDriver();
 
   void start();
-  /// Closes all links. Requests that wait end with QuorumInsufficient.
+  /// Closes all links. Requests that wait, and those that come later, end with QuorumInsufficient.
   void stop();
 
   void on_change(OnChange handler);

@@ -10,6 +10,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "protocol/base/printable.h"
+
 namespace quorate::net {
 
 using nlohmann::json;
@@ -34,7 +36,7 @@ class DuplicateWatch {
       case json::parse_event_t::object_end: keys_.pop_back(); break;
       case json::parse_event_t::key:
         if (!keys_.back().insert(parsed.get<std::string>()).second)
-          throw Refused("key \"" + parsed.get<std::string>() + "\" is given twice in one object");
+          throw Refused("key \"" + printable(parsed.get<std::string>()) + "\" is given twice in one object");
         break;
       default: break;
     }
@@ -57,7 +59,7 @@ std::string position(std::string_view text, std::size_t byte) {
 std::string syntax_problem(const json::parse_error& error) {
   const std::string_view what = error.what();
   const auto colon = what.find(": ");
-  return std::string(colon == std::string_view::npos ? what : what.substr(colon + 2));
+  return printable(colon == std::string_view::npos ? what : what.substr(colon + 2));
 }
 
 std::string type_of(const json& value) {
@@ -107,7 +109,7 @@ struct StrictJson::State {
 
   void note(std::string_view path, std::string_view problem) {
     std::string text = name + ": ";
-    if (!path.empty()) text.append(path).append(": ");
+    if (!path.empty()) text.append(printable(path)).append(": ");
     problems.push_back(text.append(problem));
   }
 };
@@ -131,7 +133,7 @@ Result<StrictJson, std::string> StrictJson::parse(std::string name, std::string_
   } catch (const json::parse_error& error) {
     return fail(name + ": " + position(text, error.byte) + ": " + syntax_problem(error));
   } catch (const json::exception& error) {
-    return fail(name + ": " + error.what());
+    return fail(name + ": " + printable(error.what()));
   } catch (const Refused& refused) {
     return fail(name + ": " + refused.what());
   }
@@ -153,7 +155,7 @@ Result<void, std::string> StrictJson::finish() const {
       if (asked.keys.contains(key)) continue;
       std::string known;
       for (const auto& k : asked.keys) known += (known.empty() ? "" : ", ") + k;
-      unknown.push_back(state_->name + ": " + asked.path + (asked.path.empty() ? "" : ".") + key + ": unknown key (known: " +
+      unknown.push_back(state_->name + ": " + printable(asked.path + (asked.path.empty() ? "" : ".") + key) + ": unknown key (known: " +
                     known + ")");
     }
   std::ranges::sort(unknown);
@@ -208,8 +210,8 @@ auto read_text(std::size_t min, std::size_t max) {
   return [=](const json& value, auto& out) -> std::string {
     if (value.is_string()) {
       auto text = value.get<std::string>();
-      const bool printable = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-      if (printable && text.size() >= min && text.size() <= max) {
+      const bool plain = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+      if (plain && text.size() >= min && text.size() <= max) {
         out = std::move(text);
         return "";
       }

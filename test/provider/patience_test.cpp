@@ -221,10 +221,43 @@ TEST_F(PatienceTest, one_signature_ends_the_doubts) {
   EXPECT_TRUE(patience.doubted(ready()));
   EXPECT_EQ(patience.allow(now_, ready(), kThread, budget_), 0ms);
   EXPECT_TRUE(patience.declines(now_, ready()));
-  patience.succeeded();
+  patience.succeeded(200ms);
   EXPECT_FALSE(patience.doubted(ready()));
   EXPECT_EQ(patience.allow(now_, ready(), kThread, budget_), 200ms);
   EXPECT_FALSE(patience.declines(now_, ready()));
+}
+
+TEST_F(PatienceTest, where_signatures_were_quick_there_is_a_trial_every_half_second) {
+  for (const auto policy : {Unavailable::Retry, Unavailable::Fail, Unavailable::Decline}) {
+    Patience patience(with(policy));
+    WaitBudget budget;
+    patience.succeeded(3ms);
+    for (unsigned i = 0; i < Patience::kDoubtedAfter; ++i)
+      patience.failed(now_, ready(), SignErrorCode::DeadlineExceeded, 200ms, kThread, budget);
+    EXPECT_EQ(patience.allow(now_ + 399ms, ready(), kThread, budget), 0ms);
+    EXPECT_EQ(patience.allow(now_ + 400ms, ready(), kThread, budget), Patience::kShortTrial)
+        << "also after requests that had their whole deadline";
+    const Spent spent = spend(patience, budget, ready(), kThread, 60s, now_ + 400ms);
+    EXPECT_GE(spent.tried, 118);
+    EXPECT_LE(spent.waited, 12s + 200ms);
+    patience.succeeded(3ms);
+    EXPECT_EQ(patience.allow(now_ + 61s, ready(), kThread, budget), 200ms) << "one signature ends it at once";
+  }
+}
+
+TEST_F(PatienceTest, where_signatures_take_long_trials_do_too) {
+  Patience patience(with(Unavailable::Retry));
+  patience.succeeded(80ms);
+  const auto trial = [&] {
+    patience.failed(now_, ready(), SignErrorCode::DeadlineExceeded, 200ms, kThread, budget_);
+    return patience.allow(now_ + 10s, ready(), kThread, budget_);
+  };
+  for (unsigned i = 0; i + 1 < Patience::kDoubtedAfter; ++i) EXPECT_EQ(trial(), 200ms);
+  EXPECT_EQ(trial(), 160ms) << "or it could never succeed";
+  // A slow one is forgotten after many quick ones.
+  for (int i = 0; i < 100; ++i) patience.succeeded(1ms);
+  for (unsigned i = 0; i + 1 < Patience::kDoubtedAfter; ++i) EXPECT_EQ(trial(), 200ms);
+  EXPECT_EQ(trial(), 100ms);
 }
 
 TEST_F(PatienceTest, refusals_by_policy_are_an_answer_and_raise_no_doubts) {

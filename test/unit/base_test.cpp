@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "protocol/base/abort.h"
+#include "protocol/base/printable.h"
 #include "protocol/base/secret.h"
 #include "protocol/base/sign_error.h"
 
@@ -20,6 +21,16 @@ TEST(Hex, comes_back_as_it_was_in_both_cases) {
 
 TEST(Hex, rejects_odd_lengths_and_foreign_characters) {
   for (const char* bad : {"0", "abc", "0g", " 00", "0x00", "00 "}) EXPECT_FALSE(from_hex(bad)) << bad;
+}
+
+TEST(Printable, shows_what_would_move_a_terminal_and_leaves_text_alone) {
+  EXPECT_EQ(printable("plain, \"quoted\", Gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80"),
+            "plain, \"quoted\", Gr\xc3\xbc\xc3\x9f" "e \xe2\x82\xac \xf0\x9f\x98\x80");
+  EXPECT_EQ(printable("\x1b[2Ja\nb\rc\x7f"), "\\x1b[2Ja\\x0ab\\x0dc\\x7f");
+  EXPECT_EQ(printable("a\nb\t", true), "a\nb\\x09");
+  EXPECT_EQ(printable("\xc2\x9b" "2J"), "\\xc2\\x9b2J") << "the one-character form of the same";
+  EXPECT_EQ(printable("\xff\xc3" "a\xe2\x82"), "\\xff\\xc3a\\xe2\\x82") << "no UTF-8";
+  EXPECT_EQ(printable(std::string_view("\0", 1)), "\\x00");
 }
 
 TEST(Base64, is_that_of_rfc_4648) {

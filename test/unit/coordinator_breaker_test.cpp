@@ -45,6 +45,18 @@ TEST(Breaker, AFailedTrialDoublesThePauseUpToItsLimit) {
   }
 }
 
+TEST(Breaker, AFailureLongAfterTheLastOneIsAFirstOne) {
+  Breaker breaker;
+  Time now = seconds(5);
+  for (int i = 0; i < 6; ++i) {
+    breaker.failed(now, kConfig);
+    now = breaker.retry_at();
+  }
+  now += kConfig.slow_limit;
+  breaker.failed(now, kConfig);
+  EXPECT_EQ(breaker.retry_at(), now + kConfig.back_off);
+}
+
 TEST(Breaker, ManyFailuresWhileItIsOpenAreOne) {
   Breaker breaker;
   const Time now = seconds(5);

@@ -99,6 +99,42 @@ TEST(CoordinatorRefusal, AnOverloadOfAllIsToldAtOnceAndIsOverAfterAMoment) {
   EXPECT_TRUE(cluster.sign("again").result);
 }
 
+TEST(CoordinatorRefusal, AnOverloadThatLeadersTellSpendsNothingAndIsToldAtOnce) {
+  FakeCluster cluster({.pool = 4, .refill = false});
+  cluster.start();
+  for (PartyId id = 1; id <= 3; ++id)
+    cluster.signer(id).refuse_lease = wire::Refusal{SignErrorCode::Overloaded, "more than your rate"};
+  for (int i = 0; i < 50; ++i) {
+    const Time begin = cluster.now();
+    const auto outcome = cluster.sign("x" + std::to_string(i));
+    ASSERT_FALSE(outcome.result);
+    EXPECT_EQ(outcome.result.error().code, SignErrorCode::Overloaded) << outcome.result.error().what();
+    EXPECT_LE(outcome.at - begin, milliseconds(5)) << "it is not kept until its deadline";
+    cluster.run_for(milliseconds(7));
+  }
+  EXPECT_EQ(cluster.coordinator().counters().attempts, 0u);
+}
+
+/// A member refuses what the leader leases, again and again: its breaker stays closed, as it answers; the quorum is
+/// asked less and less.
+TEST(CoordinatorRefusal, SpentPresignaturesSpeakAgainstTheirQuorumAndNotAgainstTheSigner) {
+  FakeCluster cluster({.pool = 256});
+  warm_up(cluster);
+  cluster.signer(1).refuse_sign = wire::Refusal{SignErrorCode::PresignatureConsumed, "gone"};
+  const auto before = cluster.coordinator().counters().retried;
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(cluster.sign("x" + std::to_string(i)).result);
+    EXPECT_EQ(cluster.coordinator().signer(1).breaker.state(cluster.now()), Breaker::State::Closed) << i;
+    cluster.run_for(milliseconds(20));
+  }
+  EXPECT_LE(cluster.coordinator().counters().retried - before, 40u) << "4 s with pauses of 50, 100, 200 ... ms a quorum";
+  cluster.signer(1).refuse_sign.reset();
+  cluster.run_for(seconds(11));
+  const auto attempts = cluster.coordinator().counters().retried;
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(cluster.sign("y" + std::to_string(i)).result);
+  EXPECT_EQ(cluster.coordinator().counters().retried, attempts);
+}
+
 TEST(CoordinatorRefusal, ConflictOfTwoCoordinatorsCostsOneRetry) {
   FakeCluster cluster({.coordinators = 2});
   cluster.start();

@@ -366,6 +366,42 @@ TEST_F(TierTest, AnswersOfStrangersToARequestChangeNothing) {
   EXPECT_FALSE(sends[1].hint);
 }
 
+TEST_F(TierTest, WithoutTimeNoCoordinatorIsAskedAndNoneIsSaidToBeAway) {
+  all_up();
+  submit(milliseconds(0));
+  pass(milliseconds(1));
+  EXPECT_TRUE(sends.empty());
+  ASSERT_EQ(fails.size(), 1u);
+  EXPECT_EQ(fails[0].error.code, SignErrorCode::DeadlineExceeded);
+  EXPECT_EQ(fails[0].error.detail, "no time was left to ask a coordinator");
+}
+
+TEST_F(TierTest, AMissLongAfterTheLastOneIsAFirstOne) {
+  all_up(2);
+  // One request; coordinator 0 lets it wait, 1 signs. True: it was 0 that was asked first.
+  const auto asks_the_slow_one = [&] {
+    const auto handle = submit();
+    const bool slow = last_to() == 0;
+    if (slow) pass(milliseconds(26));
+    EXPECT_EQ(last_to(), 1u);
+    EXPECT_TRUE(tier.on_signature(now, 1, handle));
+    return slow;
+  };
+  const auto until_missed = [&] {
+    int asked = 0;
+    while (!asks_the_slow_one() && ++asked < 10) pass(milliseconds(1));
+    EXPECT_LT(asked, 10);
+  };
+  for (int i = 0; i < 5; ++i) {
+    until_missed();
+    pass(seconds(3));
+  }
+  pass(seconds(20));
+  until_missed();
+  pass(milliseconds(60));
+  until_missed();  // the first pause was over: it is as good as any
+}
+
 class TierReadiness : public TierTest {
  protected:
   TierReadiness() : TierTest(2) {}
@@ -410,6 +446,33 @@ TEST_F(TierReadiness, ALiarIsNotBelieved) {
   // Without anybody else it is not known.
   tier.link_down(now, 1 - liar, "x");
   EXPECT_EQ(state(), Readiness::State::Unknown);
+}
+
+TEST_F(TierReadiness, WhoRefusesEverythingIsNotReadyWhateverItSays) {
+  all_up(1);
+  tier.link_down(now, 1, "x");
+  says(0, Readiness::State::Ready);
+  for (unsigned i = 0; i < TierConfig{}.refusals; ++i) {
+    EXPECT_EQ(state(), Readiness::State::Ready) << i;
+    tier.on_refusal(now, 0, submit(), error(SignErrorCode::Overloaded));
+    collect();
+    says(0, Readiness::State::Ready);
+  }
+  EXPECT_EQ(state(), Readiness::State::NotReady);
+  EXPECT_EQ(tier.readiness(now, key).reason, SignErrorCode::Overloaded);
+  EXPECT_TRUE(tier.readiness(now, key).can_sign);
+  // Nothing latches: after a moment a request finds out, and one signature is enough.
+  pass(milliseconds(500));
+  EXPECT_EQ(state(), Readiness::State::Ready);
+  tier.on_refusal(now, 0, submit(), error(SignErrorCode::Overloaded));
+  EXPECT_EQ(state(), Readiness::State::NotReady);
+  EXPECT_TRUE(tier.on_signature(now, 0, submit()));
+  EXPECT_EQ(state(), Readiness::State::Ready);
+  // Who is believed beside it is what counts.
+  for (unsigned i = 0; i < TierConfig{}.refusals; ++i) tier.on_refusal(now, 0, submit(), error(SignErrorCode::Overloaded));
+  tier.link_up(now, 1);
+  says(1, Readiness::State::Ready);
+  EXPECT_EQ(state(), Readiness::State::Ready);
 }
 
 TEST_F(TierReadiness, NeverLatches) {

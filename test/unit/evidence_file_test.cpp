@@ -168,6 +168,16 @@ TEST_F(EvidenceTest, AFolderWorksAfterItsPathIsGone) {
   EXPECT_FALSE(EvidenceFolder::open(dir_ / "kept"));
 }
 
+TEST_F(EvidenceTest, WhatAHostileFileSaysReachesNoTerminalAsControlCharacters) {
+  auto object = json::parse(evidence_text(kCluster, bad_partial()));
+  object["x\u001b]0;title\u0007\n\u009b2J"] = 1;
+  for (const auto& text : {object.dump(), std::string("{\"\\u001b[2J\": 1, \"\\u001b[2J\": 2}"), std::string("{\"a\": \x1b\x7f\xc2\x9b}")}) {
+    const auto refused = load_evidence(write("hostile.json", text));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().find_first_of(std::string("\x1b\x07\n\x7f\x9b", 5)), std::string::npos) << refused.error();
+  }
+}
+
 TEST_F(EvidenceTest, TheLogTellsWhatIsConfirmedAndHowToCheckIt) {
   fs::create_directory(dir_ / "kept");
   const auto folder = EvidenceFolder::open(dir_ / "kept");

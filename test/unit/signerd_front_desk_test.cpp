@@ -230,6 +230,34 @@ TEST_F(FrontDeskTest, ARateAboveTheRulesIsOverloadedAndComesBackWithTime) {
   EXPECT_EQ(asked_.size(), 4u);
 }
 
+TEST_F(FrontDeskTest, OfManyRefusalsInASecondTheAuditHasTheFirstAndANumber) {
+  auto foreign = request();
+  foreign.key.bytes[0] ^= 1;
+  for (std::size_t i = 0; i < RefusalLines::kPerSecond + 500; ++i) send(foreign, 1, frontend("flood"));
+  send(foreign, 2, frontend("other"));
+  EXPECT_EQ(answers_.size(), RefusalLines::kPerSecond + 501) << "everybody is answered";
+  auto lines = audit_lines();
+  ASSERT_EQ(lines.size(), RefusalLines::kPerSecond + 1);
+  EXPECT_EQ(lines.back().at("who"), frontend("other").uri());
+  now_ += std::chrono::seconds(1);
+  desk_->tick(now_);
+  lines = audit_lines();
+  ASSERT_EQ(lines.size(), RefusalLines::kPerSecond + 2) << "nothing is to be said of who was refused once";
+  EXPECT_EQ(lines.back().at("who"), frontend("flood").uri());
+  EXPECT_EQ(lines.back().at("reason"), "500 more refused");
+  EXPECT_EQ(lines.back().at("count"), 500);
+  send(foreign, 1, frontend("flood"));
+  EXPECT_EQ(audit_lines().size(), RefusalLines::kPerSecond + 3) << "another second";
+}
+
+TEST_F(FrontDeskTest, WhatWasRefusedLastIsCountedWhenTheDeskCloses) {
+  auto foreign = request();
+  foreign.key.bytes[0] ^= 1;
+  for (std::size_t i = 0; i < RefusalLines::kPerSecond + 2; ++i) send(foreign);
+  desk_.reset();
+  EXPECT_EQ(audit_lines().back().at("count"), 2);
+}
+
 TEST_F(FrontDeskTest, ALostFrontEndsRequestsAreCancelledAndNoOthers) {
   send(request(), 1);
   send(request(), 2, frontend("b"));

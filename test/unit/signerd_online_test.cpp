@@ -7,6 +7,7 @@
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
 #include "protocol/wire/online_codec.h"
+#include "protocol/wire/record_codec.h"
 #include "signerd/online.h"
 #include "test/unit/presign_fixture.h"
 #include "test/unit/signerd_world.h"
@@ -255,6 +256,86 @@ TEST_F(SingleUse, the_front_end_that_a_coordinator_speaks_for_is_in_the_audit) {
   EXPECT_FALSE(lines[1].contains("frontend"));
   EXPECT_EQ(lines[2].at("outcome"), "refused");
   EXPECT_EQ(lines[2].at("who"), caller(1).uri());
+}
+
+TEST_F(SingleUse, refusals_beyond_so_many_a_second_are_a_number_in_the_audit) {
+  const auto file = std::filesystem::temp_directory_path() / ("quorate-refusals-" + std::to_string(::getpid()));
+  const Audit written = *Audit::open(file);
+  Online signer(1, lockstep.group().identities.at(1), Digest{}, *rings.at(1), policy, written,
+                [] { return std::vector<PartyId>{}; });
+  const auto lines = [&] {
+    written.flush();
+    std::vector<nlohmann::json> out;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);) out.push_back(nlohmann::json::parse(line));
+    return out;
+  };
+  auto unknown = request(0, tls13_content(1));
+  unknown.presignature.sid.bytes[0] ^= 1;
+  for (std::size_t i = 0; i < RefusalLines::kPerSecond + 1000; ++i)
+    (void)signer.answer(caller(1), {MessageType::SignRequest, SessionId{}, kNobody, 1, wire::encode(unknown)}, now);
+  EXPECT_TRUE(signed_by(signer.answer(caller(1), {MessageType::SignRequest, SessionId{}, kNobody, 1,
+                                                  wire::encode(request(0, tls13_content(1)))}, now).value()));
+  ASSERT_EQ(lines().size(), RefusalLines::kPerSecond + 1);
+  EXPECT_EQ(lines().back().at("outcome"), "signed") << "what is signed is always there";
+  signer.tick(now + std::chrono::seconds(1));
+  EXPECT_EQ(lines().back().at("reason"), "1000 more refused");
+  EXPECT_EQ(lines().back().at("who"), caller(1).uri());
+  std::filesystem::remove(file);
+}
+
+TEST_F(SingleUse, nobody_leases_more_than_its_rate_lets_it_sign) {
+  const PartyId leader = leader_of(epoch(), {1, 2});
+  Policy limited({{wire::Role::Frontend, "*", {"*"}, {Context::Tls13ServerCertificateVerify}, false, 2}});
+  Online signer(leader, lockstep.group().identities.at(leader), Digest{}, *rings.at(leader), limited, audit,
+                [] { return std::vector<PartyId>{}; });
+  auto& pools = rings.at(leader)->by_epoch(epoch())->pools;
+  const auto tell = [&](const auto& message, milliseconds later) {
+    return signer.answer(caller(1), {wire::kTypeOf<std::decay_t<decltype(message)>>, SessionId{}, kNobody, leader,
+                                     wire::encode(message)}, now + later).value();
+  };
+  const wire::LeaseRequest four{lockstep_key(), epoch(), {1, 2}, 4};
+  const auto leased = wire::decode<wire::LeaseReply>(tell(four, milliseconds(0)).payload)->ids;
+  ASSERT_EQ(leased.size(), 2U) << "it could not use more";
+  std::uint8_t number = 0;
+  const auto sign = [&](const PresignatureId& id, milliseconds later) {
+    auto asked = request(id.index, tls13_content(++number));
+    asked.lease = 1;
+    return tell(asked, later);
+  };
+  const auto first = signed_by(sign(leased[0], milliseconds(0)));
+  ASSERT_TRUE(first);
+  ASSERT_EQ(first->lease.ids.size(), 1U);
+  const auto second = signed_by(sign(leased[1], milliseconds(0)));
+  ASSERT_TRUE(second);
+  EXPECT_TRUE(second->lease.ids.empty()) << "its rate is used up";
+  const auto refusal = wire::decode<wire::Refusal>(tell(four, milliseconds(1)).payload);
+  ASSERT_TRUE(refusal) << "and it is told so when it asks";
+  EXPECT_EQ(refusal->code, SignErrorCode::Overloaded);
+
+  // What it tries all the same others may have signed: it is given up, and does not stand against its leases.
+  const auto before = pools.depth({1, 2});
+  EXPECT_EQ(sign(first->lease.ids[0], milliseconds(2)).type, MessageType::Refusal);
+  const auto retired = pools.expire(now + milliseconds(50));
+  ASSERT_EQ(retired.size(), 1U);
+  EXPECT_EQ(retired[0].second, first->lease.ids[0]);
+  EXPECT_EQ(pools.depth({1, 2}), before - 1);
+  const auto again = wire::decode<wire::LeaseReply>(tell(four, milliseconds(1000)).payload);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->ids.size(), 2U);
+}
+
+TEST_F(SingleUse, records_are_given_out_so_many_a_second) {
+  const auto ask_record = [&](int who, milliseconds later) {
+    const auto answer = signers.at(1)->answer(
+        caller(who), {MessageType::RecordRequest, SessionId{}, kNobody, 1, wire::encode(wire::RecordRequest{{sid, 0}})}, now + later);
+    return answer->type;
+  };
+  for (int i = 0; i < 64; ++i) ASSERT_EQ(ask_record(1, milliseconds(0)), MessageType::RecordReply) << i;
+  EXPECT_EQ(ask_record(1, milliseconds(0)), MessageType::Refusal);
+  EXPECT_EQ(ask_record(2, milliseconds(0)), MessageType::RecordReply) << "another caller";
+  EXPECT_EQ(ask_record(1, milliseconds(100)), MessageType::RecordReply);
+  EXPECT_EQ(ask_record(1, milliseconds(100)), MessageType::Refusal);
 }
 
 TEST_F(SingleUse, the_status_says_below_which_depth_a_pool_is_too_shallow) {

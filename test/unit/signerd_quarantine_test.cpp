@@ -133,6 +133,10 @@ TEST_F(QuarantineStore, those_of_epochs_that_are_over_are_cleared_for_good) {
   std::ofstream(path) << "no directory any more";
   EXPECT_FALSE(list.clear([](const EpochId&) { return true; }));
   EXPECT_TRUE(list.holds(2));
+  EXPECT_TRUE(list.unwritten()) << "what is on disk is not known: it is written again";
+  fs::remove(path);
+  EXPECT_TRUE(list.write());
+  EXPECT_TRUE(open().holds(2));
 }
 
 // ---- who may still work together ----------------------------------------------------------------------
@@ -626,6 +630,64 @@ TEST_F(Court, a_refresh_that_cannot_take_over_for_want_of_a_quorum_lets_the_old_
   EXPECT_FALSE(node.keys->quarantined(kCheat));
   node.accusations->on_message(notice(4, 1, evidence), now);
   EXPECT_TRUE(node.quarantine->entries().empty()) << "and does not come back";
+}
+
+TEST_F(Court, who_cheats_in_an_epoch_that_still_serves_is_caught_though_its_successor_is_there) {
+  auto& node = nodes[1];
+  auto fresh = sim::deal_key(Curve::p256(), kN, kT, rng);
+  fresh.shares.at(1).info.previous = info.epoch;
+  node.keys->add(std::move(fresh.shares.at(1)));
+  const Bytes evidence = wire::encode_blame(bad_partial(kCheat));
+  node.accusations->on_message(notice(4, 1, evidence), now);
+  EXPECT_TRUE(node.quarantine->holds(kCheat));
+  EXPECT_TRUE(node.keys->quarantined(kCheat));
+  ask(1, wire::QuarantineClear{true, true});
+  EXPECT_FALSE(node.keys->quarantined(kCheat));
+  node.accusations->on_message(notice(4, 1, evidence), now);
+  node.accusations->on_message(notice(4, 1, wire::encode_blame(contradiction(kCheat))), now);
+  EXPECT_TRUE(node.quarantine->entries().empty()) << "what was cleared does not come back";
+  node.keys->remove(info.epoch);
+  node.accusations->tick(now);
+  node.accusations->on_message(notice(4, 1, evidence), now);
+  EXPECT_TRUE(node.quarantine->entries().empty());
+}
+
+TEST_F(Court, who_cheats_with_two_keys_stays_in_quarantine_when_one_of_them_is_refreshed) {
+  auto& node = nodes[1];
+  auto other = sim::deal_key(Curve::p256(), kN, kT, rng);
+  BatchContext context = batch.context;
+  context.key = other.info().key;
+  context.epoch = other.info().epoch;
+  node.keys->add(std::move(other.shares.at(1)));
+  const auto signed_row = [&](std::uint8_t what) {
+    Row row = batch.rows.at(kCheat);
+    row.u_digest.bytes[0] = what;
+    row.signature = group.identities.at(kCheat).sign(row_digest(context.binding(), context.quorum, row));
+    return row;
+  };
+  const Bytes further = wire::encode_blame(*find_contradiction(context, signed_row(1), signed_row(2), sim::identities_of(group)));
+  node.accusations->on_message(notice(4, 1, wire::encode_blame(bad_partial(kCheat))), now);
+  node.accusations->on_message(notice(4, 1, further), now);
+  node.accusations->on_message(notice(5, 1, further), now);
+  ASSERT_EQ(node.quarantine->entries().size(), 1U);
+  EXPECT_EQ(node.quarantine->entries()[0].epoch, info.epoch);
+  const auto handed_on = [&] {
+    return std::count_if(sent.begin(), sent.end(), [&](const auto& envelope) {
+      return envelope.from == 1 && envelope.payload == notice(1, envelope.to, further).payload;
+    });
+  };
+  settle();
+  EXPECT_EQ(handed_on(), static_cast<std::ptrdiff_t>(kN - 1)) << "the others are told of it, once";
+
+  auto fresh = sim::deal_key(Curve::p256(), kN, kT, rng);
+  fresh.shares.at(1).info.previous = info.epoch;
+  node.keys->add(std::move(fresh.shares.at(1)));
+  ask(1, wire::QuarantineClear{true, true});
+  ASSERT_EQ(node.quarantine->entries().size(), 1U);
+  EXPECT_EQ(node.quarantine->entries()[0].epoch, context.epoch) << "what it did with the other key counts now";
+  EXPECT_TRUE(node.keys->quarantined(kCheat));
+  EXPECT_TRUE(Quarantine::open(state(1) / "quarantine")->holds(kCheat));
+  EXPECT_EQ(ask(1, wire::QuarantineClear{true, true}).type, MessageType::Refusal) << "its epoch is still active";
 }
 
 TEST_F(Court, questions_are_bounded_by_caller) {

@@ -89,15 +89,17 @@ TEST_F(Order, forgets_what_it_is_told_to) {
   EXPECT_EQ(order.rank(task(3), dry), order.rank(task(4), dry));
 }
 
+constexpr PartyId kMe = 1, kPeer = 2, kOther = 3;
+
 TEST(Pacing, sends_no_more_than_its_rate_over_time) {
   for (std::size_t batch : {10'000U, 500'000U, 3'000'000U}) {
-    SendBudget budget(8);  // a million bytes a second
+    SendBudget budget(8, 3);  // a million bytes a second
     auto now = Clock::now();
     std::size_t sent = 0;
     for (int ms = 0; ms < 20'000; ++ms) {
       now += milliseconds(1);
-      if (!budget.ready(now)) continue;
-      budget.spend(batch, now);
+      if (!budget.ready(kMe, now)) continue;
+      budget.spend(kMe, batch, now);
       sent += batch;
     }
     EXPECT_LE(sent, 21'000'000U + batch) << "20 s and the first second's worth";
@@ -106,35 +108,53 @@ TEST(Pacing, sends_no_more_than_its_rate_over_time) {
 }
 
 TEST(Pacing, without_a_limit_everything_goes) {
-  SendBudget budget(0);
+  SendBudget budget(0, 3);
   const auto now = Clock::now();
   for (int i = 0; i < 100; ++i) {
-    budget.spend(std::size_t{1} << 40, now);
-    EXPECT_TRUE(budget.ready(now));
-    EXPECT_FALSE(budget.overdrawn(now));
+    budget.spend(kMe, std::size_t{1} << 40, now);
+    EXPECT_TRUE(budget.ready(kMe, now));
+    EXPECT_FALSE(budget.overdrawn(kMe, now));
   }
 }
 
 TEST(Pacing, others_batches_are_joined_until_two_seconds_are_overdrawn) {
-  SendBudget budget(8);
+  SendBudget budget(8, 2);
   const auto now = Clock::now();
-  budget.spend(2'900'000, now);
-  EXPECT_FALSE(budget.ready(now));
-  EXPECT_FALSE(budget.overdrawn(now));
-  budget.spend(200'000, now);
-  EXPECT_TRUE(budget.overdrawn(now));
-  EXPECT_FALSE(budget.overdrawn(now + milliseconds(200)));
-  EXPECT_FALSE(budget.ready(now + milliseconds(200)));
-  EXPECT_TRUE(budget.ready(now + seconds(4)));
+  budget.spend(kPeer, 2'900'000, now);
+  EXPECT_FALSE(budget.overdrawn(kPeer, now));
+  budget.spend(kPeer, 200'000, now);
+  EXPECT_TRUE(budget.overdrawn(kPeer, now));
+  EXPECT_FALSE(budget.overdrawn(kPeer, now + milliseconds(200)));
+}
+
+TEST(Pacing, no_peer_uses_up_the_share_of_another) {
+  SendBudget budget(8, 4);
+  auto now = Clock::now();
+  std::map<PartyId, std::size_t> sent;
+  for (int ms = 0; ms < 60'000; ++ms) {
+    now += milliseconds(1);
+    while (!budget.overdrawn(kPeer, now)) {  // it asks for whatever it gets
+      budget.spend(kPeer, 200'000, now);
+      sent[kPeer] += 200'000;
+    }
+    for (auto each : {kMe, kOther}) {
+      if (each == kMe ? !budget.ready(kMe, now) : budget.overdrawn(each, now)) continue;
+      budget.spend(each, 200'000, now);
+      sent[each] += 200'000;
+    }
+  }
+  EXPECT_GE(sent[kMe], 14'500'000U) << "a quarter of what may be sent";
+  EXPECT_GE(sent[kOther], 14'500'000U);
+  EXPECT_LE(sent[kMe] + sent[kPeer] + sent[kOther], 64'000'000U) << "and together no more than the rate and what may be overdrawn";
 }
 
 TEST(Pacing, a_clock_that_goes_back_fills_nothing) {
-  SendBudget budget(8);
+  SendBudget budget(8, 1);
   const auto now = Clock::now();
-  budget.spend(2'000'000, now);
-  EXPECT_FALSE(budget.ready(now - hours(1)));
-  EXPECT_FALSE(budget.ready(now + milliseconds(999)));
-  EXPECT_TRUE(budget.ready(now + milliseconds(1001)));
+  budget.spend(kMe, 2'000'000, now);
+  EXPECT_FALSE(budget.ready(kMe, now - hours(1)));
+  EXPECT_FALSE(budget.ready(kMe, now + milliseconds(999)));
+  EXPECT_TRUE(budget.ready(kMe, now + milliseconds(1001)));
 }
 
 TEST(Pacing, a_worker_rests_in_proportion_to_what_it_used) {
