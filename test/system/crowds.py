@@ -72,10 +72,9 @@ def flood(site):
     notes = [f'rate limit {FLOOD_RATE}/s, asked for 300/s: {in_one_line(flooding)}; failures took {flooding["failed_p99_ms"]:.1f} ms (p99)']
     notes += [f'quiet: {in_one_line(report)}' for report in quiet]
     text = '\n'.join(notes)
-    # Known gap: refused attempts use up what the identity may lease, and requests behind them wait for more until their
-    # deadline. Most are told at once.
+    # A few may be under way when the rate is used up.
     expect(set(flooding['failed']) <= {'Overloaded', 'DeadlineExceeded'}, f"unexpected: {flooding['first_failure']}\n{text}")
-    expect(flooding['failed'].get('Overloaded', 0) > sum(flooding['failed'].values()) / 2, f'Overloaded is not what most are told\n{text}')
+    expect(flooding['failed'].get('Overloaded', 0) > 0.95 * sum(flooding['failed'].values()), f'not all are told that they ask too much\n{text}')
     # Each signer counts by itself, and each signature needs two of three.
     expect(flooding['signed'] <= 1.5 * FLOOD_RATE * (seconds + 2), f'more signatures than the limit allows\n{text}')
     for report in quiet:
