@@ -33,6 +33,7 @@ class LaneField {
     }
   }
 
+  [[nodiscard]] const Element& modulus() const { return n_[0]; }
   /// R mod n: 1 in Montgomery form.
   [[nodiscard]] const Element& one() const { return one_; }
   [[nodiscard]] static Element zero() {
@@ -45,6 +46,12 @@ class LaneField {
   [[nodiscard]] Element mul(const Element& a, const Element& b) const {
     V t[2 * L];
     for (auto& column : t) column = V::broadcast(0);
+    multiply_add(t, a, b);
+    return reduce(t);
+  }
+
+  /// t += a b in 2L columns; each grows by less than 2^52 (2L - 1).
+  static void multiply_add(V* t, const Element& a, const Element& b) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < L; ++i)
 #pragma GCC unroll 16
@@ -52,7 +59,6 @@ class LaneField {
         t[i + j] = madlo(t[i + j], a[j], b[i]);
         t[i + j + 1] = madhi(t[i + j + 1], a[j], b[i]);
       }
-    return reduce(t);
   }
 
   /// a a / R mod n, below 2n. Takes loose a.
@@ -141,6 +147,28 @@ class LaneField {
   /// The residue itself, below n. Takes loose a.
   [[nodiscard]] Element canonical(const Element& a) const { return less<1>(less<2>(a)); }
 
+  /// a less that multiple of n which its bits from 64 kWords on stand for: below 2^(64 kWords) + 2^(64 kWords
+  /// - 27), so that less<1> makes it canonical. Takes any tidy a. For moduli that lack less than
+  /// 2^(64 kWords - 31) to 2^(64 kWords): those of P-256 and P-384.
+  [[nodiscard]] Element folded(const Element& a) const {
+    static_assert(kWords > 1);
+    constexpr std::size_t limb = 64 * kWords / 52, shift = 64 * kWords % 52;
+    static_assert(limb == L - 1);
+    const V q = shr<shift>(a[limb]);
+    V t[L + 1];
+#pragma GCC unroll 16
+    for (auto& column : t) column = V::broadcast(0);
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L; ++i) {
+      t[i] = madlo(t[i], q, n_[0][i]);
+      t[i + 1] = madhi(t[i + 1], q, n_[0][i]);
+    }
+    Element r;
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L; ++i) r[i] = a[i] - t[i];
+    return carried(r);
+  }
+
   /// a R mod n, below 2n. Takes any a of kWords words (N = 4 and 6), and loose ones.
   [[nodiscard]] Element to_montgomery(const Element& a) const { return mul(a, r2_); }
   /// a / R mod n, below n. Takes loose a.
@@ -151,6 +179,13 @@ class LaneField {
     return less<1>(reduce(t));
   }
 
+  /// Ones where a is below n.
+  [[nodiscard]] V is_below(const Element& a) const {
+    Element r;
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L; ++i) r[i] = a[i] - n_[0][i];
+    return mask_if_negative(carried(r)[L - 1]);
+  }
   /// Ones where a is 0 mod n. Takes loose a.
   [[nodiscard]] V is_zero(const Element& a) const {
     const Element r = canonical(a);
@@ -188,8 +223,7 @@ class LaneField {
   /// Eight residues of kWords little-endian words each, `stride` words apart, as they are.
   [[nodiscard]] static Element load(const std::uint64_t* words, std::size_t stride) {
     V w[kWords];
-#pragma GCC unroll 16
-    for (std::size_t i = 0; i < kWords; ++i) w[i] = V::gather(words + i, stride);
+    V::template load_words<kWords>(w, reinterpret_cast<const std::uint8_t*>(words), 8 * stride);
     return split(w);
   }
   /// The way back: words in, one vector per word, limbs out.
@@ -212,8 +246,7 @@ class LaneField {
   static void store(std::uint64_t* words, std::size_t stride, const Element& a) {
     V w[kWords];
     join(w, a);
-#pragma GCC unroll 16
-    for (std::size_t i = 0; i < kWords; ++i) w[i].scatter(words + i, stride);
+    V::template store_words<kWords>(reinterpret_cast<std::uint8_t*>(words), 8 * stride, w);
   }
   static void join(V* w, const Element& a) {
 #pragma GCC unroll 16

@@ -3,8 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
-#if defined(__AVX512IFMA__) && defined(__AVX512DQ__)
+#if defined(__AVX512IFMA__) && defined(__AVX512DQ__) && defined(__AVX512BW__)
 #include <immintrin.h>
 #endif
 
@@ -13,12 +14,16 @@
 /// for the constant-time test, whose valgrind knows no AVX-512. A third one would have to offer:
 ///
 ///   broadcast(x), load(p), store(p), gather(p, stride), scatter(p, stride)   stride in words
+///   load_words<k>(w, p, stride), store_words<k>(p, stride, w)   eight rows of k words in k vectors, w[i]
+///                                          being word i of all rows; stride in bytes, p need not be aligned
+///   from_bits(byte)                        ones in lane i where bit i is 1
 ///   + - & | ^, andnot(a, b) = ~a & b
 ///   shl<n>(a), shr<n>(a), sar<n>(a)        by a constant; sar keeps the sign
 ///   madlo(acc, a, b), madhi(acc, a, b)     acc + the low, high 52 bits of the 104-bit product of the low 52
 ///                                          bits of a and b
 ///   select(mask, a, b)                     a where mask is ones, b where it is zeros
 ///   mask_if_zero(a), mask_if_negative(a)   all ones where a is 0, where its top bit is set
+///   swap_bytes(a)                          each word the other way round
 ///
 /// Nothing here branches on or indexes by a value.
 ///
@@ -55,6 +60,19 @@ class PortableLanes {
   void store(std::uint64_t* p) const { scatter(p, 1); }
   void scatter(std::uint64_t* p, std::size_t stride) const {
     for (std::size_t i = 0; i < kLanes; ++i) p[i * stride] = w_[i];
+  }
+  template <std::size_t kWords>
+  static void load_words(PortableLanes* w, const std::uint8_t* p, std::size_t stride) {
+    for (std::size_t row = 0; row < kLanes; ++row)
+      for (std::size_t i = 0; i < kWords; ++i) std::memcpy(&w[i].w_[row], p + row * stride + 8 * i, 8);
+  }
+  template <std::size_t kWords>
+  static void store_words(std::uint8_t* p, std::size_t stride, const PortableLanes* w) {
+    for (std::size_t row = 0; row < kLanes; ++row)
+      for (std::size_t i = 0; i < kWords; ++i) std::memcpy(p + row * stride + 8 * i, &w[i].w_[row], 8);
+  }
+  static PortableLanes from_bits(std::uint8_t bits) {
+    return make([=](std::size_t i) { return 0 - static_cast<std::uint64_t>(bits >> i & 1); });
   }
 
   friend PortableLanes operator+(PortableLanes a, PortableLanes b) {
@@ -106,6 +124,9 @@ class PortableLanes {
     return make([&](std::size_t i) { return ((a.w_[i] | (0 - a.w_[i])) >> 63) - 1; });
   }
   friend PortableLanes mask_if_negative(PortableLanes a) { return sar<63>(a); }
+  friend PortableLanes swap_bytes(PortableLanes a) {
+    return make([&](std::size_t i) { return __builtin_bswap64(a.w_[i]); });
+  }
 
  private:
   __extension__ typedef unsigned __int128 Wide;
@@ -120,7 +141,7 @@ class PortableLanes {
   std::uint64_t w_[kLanes];
 };
 
-#if defined(__AVX512IFMA__) && defined(__AVX512DQ__)
+#if defined(__AVX512IFMA__) && defined(__AVX512DQ__) && defined(__AVX512BW__)
 class IfmaLanes {
  public:
   IfmaLanes() = default;
@@ -138,6 +159,41 @@ class IfmaLanes {
   void scatter(std::uint64_t* p, std::size_t stride) const {
     _mm512_i64scatter_epi64(p, offsets(stride), v_, 8);
   }
+  template <std::size_t kWords>
+  static void load_words(IfmaLanes* w, const std::uint8_t* p, std::size_t stride) {
+    std::size_t i = 0;
+    for (; i + 4 <= kWords; i += 4) {
+      __m512i row[4];  // number r, then number r + 4
+      for (std::size_t r = 0; r < 4; ++r)
+        row[r] = _mm512_maskz_inserti64x4(kAll, _mm512_castsi256_si512(load256(p + r * stride + 8 * i)),
+                                          load256(p + (r + 4) * stride + 8 * i), 1);
+      const __m512i even01 = unpack_low(row[0], row[1]), odd01 = unpack_high(row[0], row[1]);
+      const __m512i even23 = unpack_low(row[2], row[3]), odd23 = unpack_high(row[2], row[3]);
+      w[i] = IfmaLanes(lower_pairs(even01, even23));
+      w[i + 1] = IfmaLanes(lower_pairs(odd01, odd23));
+      w[i + 2] = IfmaLanes(upper_pairs(even01, even23));
+      w[i + 3] = IfmaLanes(upper_pairs(odd01, odd23));
+    }
+    for (; i < kWords; ++i)
+      w[i] =
+          IfmaLanes(_mm512_mask_i64gather_epi64(_mm512_setzero_si512(), kAll, offsets(stride), p + 8 * i, 1));
+  }
+  template <std::size_t kWords>
+  static void store_words(std::uint8_t* p, std::size_t stride, const IfmaLanes* w) {
+    std::size_t i = 0;
+    for (; i + 4 <= kWords; i += 4) {
+      const __m512i even01 = lower_pairs(w[i].v_, w[i + 2].v_), odd01 = lower_pairs(w[i + 1].v_, w[i + 3].v_);
+      const __m512i even23 = upper_pairs(w[i].v_, w[i + 2].v_), odd23 = upper_pairs(w[i + 1].v_, w[i + 3].v_);
+      const __m512i row[4] = {unpack_low(even01, odd01), unpack_high(even01, odd01),
+                              unpack_low(even23, odd23), unpack_high(even23, odd23)};
+      for (std::size_t r = 0; r < 4; ++r) {
+        store256(p + r * stride + 8 * i, _mm512_maskz_extracti64x4_epi64(kAll, row[r], 0));
+        store256(p + (r + 4) * stride + 8 * i, _mm512_maskz_extracti64x4_epi64(kAll, row[r], 1));
+      }
+    }
+    for (; i < kWords; ++i) _mm512_i64scatter_epi64(p + 8 * i, offsets(stride), w[i].v_, 1);
+  }
+  static IfmaLanes from_bits(std::uint8_t bits) { return IfmaLanes(_mm512_movm_epi64(bits)); }
 
   friend IfmaLanes operator+(IfmaLanes a, IfmaLanes b) { return IfmaLanes(_mm512_add_epi64(a.v_, b.v_)); }
   friend IfmaLanes operator-(IfmaLanes a, IfmaLanes b) { return IfmaLanes(_mm512_sub_epi64(a.v_, b.v_)); }
@@ -171,14 +227,31 @@ class IfmaLanes {
   friend IfmaLanes mask_if_zero(IfmaLanes a) {
     return IfmaLanes(_mm512_movm_epi64(_mm512_testn_epi64_mask(a.v_, a.v_)));
   }
-  friend IfmaLanes mask_if_negative(IfmaLanes a) {
-    return IfmaLanes(_mm512_maskz_srai_epi64(kAll, a.v_, 63));
+  friend IfmaLanes mask_if_negative(IfmaLanes a) { return sar<63>(a); }
+  friend IfmaLanes swap_bytes(IfmaLanes a) {
+    return IfmaLanes(_mm512_shuffle_epi8(
+        a.v_,
+        _mm512_set_epi64(0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607,
+                         0x08090a0b0c0d0e0f, 0x0001020304050607, 0x08090a0b0c0d0e0f, 0x0001020304050607)));
   }
 
  private:
   /// The forms without a mask pass an undefined register along, which g++ 12 takes for an uninitialised
   /// variable of ours (GCC bug 105593). With this constant the same instructions come out.
   static constexpr __mmask8 kAll = 0xff;
+  static __m256i load256(const std::uint8_t* p) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static void store256(std::uint8_t* p, __m256i v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+  static __m512i unpack_low(__m512i a, __m512i b) { return _mm512_maskz_unpacklo_epi64(kAll, a, b); }
+  static __m512i unpack_high(__m512i a, __m512i b) { return _mm512_maskz_unpackhi_epi64(kAll, a, b); }
+  /// Of a's and b's four pairs of words, those numbered 0 and 2 in turn: a0 b0 a2 b2; and a1 b1 a3 b3.
+  static __m512i lower_pairs(__m512i a, __m512i b) {
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0), b);
+  }
+  static __m512i upper_pairs(__m512i a, __m512i b) {
+    return _mm512_permutex2var_epi64(a, _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2), b);
+  }
   static __m512i offsets(std::size_t stride) {
     const auto s = static_cast<long long>(stride);
     return _mm512_set_epi64(7 * s, 6 * s, 5 * s, 4 * s, 3 * s, 2 * s, s, 0);

@@ -24,6 +24,7 @@ enum class VectorOp {
   Select,
   Zero,
   Negative,
+  Swap,
   Count
 };
 enum class FieldOp {
@@ -39,6 +40,7 @@ enum class FieldOp {
   Less2,
   Less4,
   Canonical,
+  Folded,
   ToMontgomery,
   FromMontgomery,
   IsZero,
@@ -99,6 +101,8 @@ V vector_result(VectorOp op, V a, V b, V c) {
       return mask_if_zero(a);
     case VectorOp::Negative:
       return mask_if_negative(a);
+    case VectorOp::Swap:
+      return swap_bytes(a);
     case VectorOp::Count:
       break;
   }
@@ -164,6 +168,9 @@ void probe_width(const Modulus& m, FieldOp op, std::uint64_t* out, const std::ui
       break;
     case FieldOp::Canonical:
       r = f.canonical(a);
+      break;
+    case FieldOp::Folded:
+      if constexpr (Field::kWords > 1) r = f.folded(a);
       break;
     case FieldOp::ToMontgomery:
       r = f.to_montgomery(a);

@@ -1,4 +1,4 @@
-// Compiled with AVX-512 flags.
+// Compiled with AVX-512 flags, see protocol/group/lanes.h.
 #include "test/unit/lane_probe.h"
 
 namespace quorate {
