@@ -55,6 +55,15 @@ EC_GROUP* named_group(int nid) {
 
 }  // namespace
 
+void mont::to_lane_limbs(std::uint64_t* out, std::size_t limbs, const Limbs& value) {
+  for (std::size_t i = 0; i < limbs; ++i) {
+    const std::size_t word = 52 * i / 64, shift = 52 * i % 64;
+    out[i] = word < kMaxLimbs ? value[word] >> shift : 0;
+    if (shift > 12 && word + 1 < kMaxLimbs) out[i] |= value[word + 1] << (64 - shift);
+    out[i] &= (std::uint64_t{1} << 52) - 1;
+  }
+}
+
 Modulus mont::make_modulus(ByteView big_endian) {
   Modulus m;
   m.limbs = (big_endian.size() + 7) / 8;
@@ -76,6 +85,10 @@ Modulus mont::make_modulus(ByteView big_endian) {
   };
   m.r = power_of_two(64 * m.limbs);
   m.r2 = power_of_two(128 * m.limbs);
+  const std::size_t lanes = lane_limbs(m.limbs);
+  to_lane_limbs(m.lanes.n, lanes, m.n);
+  to_lane_limbs(m.lanes.r, lanes, power_of_two(52 * lanes));
+  to_lane_limbs(m.lanes.r2, lanes, power_of_two(104 * lanes));
   BN_CTX_free(ctx);
   return m;
 }

@@ -2,29 +2,17 @@
 
 #include <openssl/ec.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "protocol/base/bytes.h"
+#include "protocol/group/modulus.h"
 
 namespace quorate {
 
-inline constexpr std::size_t kMaxLimbs = 6;
-using Limbs = std::array<std::uint64_t, kMaxLimbs>;  ///< little-endian words; unused high words are 0
-
 /// The numbers are the wire's.
 enum class CurveId : std::uint8_t { P256 = 1, P384 = 2, Toy = 250 };
-
-/// An odd prime modulus below 2^(64 limbs) and its Montgomery constants, R = 2^(64 limbs).
-struct Modulus {
-  std::size_t limbs = 0;
-  Limbs n{};             ///< the modulus
-  Limbs r{};             ///< R mod n
-  Limbs r2{};            ///< R^2 mod n
-  std::uint64_t n0 = 0;  ///< -n^-1 mod 2^64
-};
 
 /// A prime-order curve. Instances live as long as the process; compare them by address.
 /// Toy is y^2 = x^3 - 3x + 153 over F_251, of prime order 241: tests only, offers no security at all.

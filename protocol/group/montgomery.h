@@ -210,5 +210,7 @@ inline decltype(auto) with_width(const Modulus& m, F&& f) {
 
 /// The constants of an odd prime modulus below 2^(64 kMaxLimbs), big-endian bytes without leading zeros.
 Modulus make_modulus(ByteView big_endian);
+/// The low 52 `limbs` bits of value, 52 a limb, lowest first.
+void to_lane_limbs(std::uint64_t* out, std::size_t limbs, const Limbs& value);
 
 }  // namespace quorate::mont

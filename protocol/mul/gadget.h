@@ -12,6 +12,8 @@ struct Tables {
   /// SPEC 4.1: the gadget g_j = H(Gadget, curve, j) mod n, j = 0 .. xi-1, in Montgomery form, packed
   /// (modulus.limbs words each).
   std::vector<Word> gadget;
+  /// The same times 2^(52 L), as lane_kernels.h has it.
+  std::vector<Word> lane_gadget;
   Reciprocal reciprocal;
 };
 

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "protocol/group/scalar.h"
+#include "protocol/mul/lane_kernels.h"
 #include "protocol/ot/params.h"
 
 /// Loops over the xi rows of three residues that one RVOLE instance works on (SPEC 4). All arrays are
@@ -14,10 +15,6 @@ namespace quorate::mul {
 
 using Word = std::uint64_t;
 
-/// floor(2^(64 limbs + 128) / n) - 2^128 for an n whose topmost bit is set; {0, 0} for others (toy curves).
-struct Reciprocal {
-  Word lo = 0, hi = 0;
-};
 Reciprocal reciprocal(const Modulus& m);
 
 /// Row j = the three big-endian integers of `width` bytes at the start of blocks

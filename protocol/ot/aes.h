@@ -52,6 +52,12 @@ class KeyStream {
   std::vector<Block> counters_;
 };
 
+/// FixedKeyAes(key).hash() of every in[i] ^ flip, laid out for eight lanes (protocol/group/lanes.h): word w of
+/// the 2 * width words that come of in[8 g + l] is out[(g * 2 * width + w) * 8 + l]. in.size() is a multiple of
+/// 8. On processors that have it four blocks are encrypted at a time.
+void hash_lanes(const Block& key, const Block& flip, std::span<const Block> in, std::uint64_t first,
+                std::size_t width, std::span<std::uint64_t> out);
+
 /// a ^= b, word by word; equal lengths.
 void xor_into(std::span<Block> a, std::span<const Block> b);
 /// a ^= mask & b for a mask of all ones or all zeros.

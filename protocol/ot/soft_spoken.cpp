@@ -72,6 +72,12 @@ void ReceiverOts::hash(std::size_t first, std::size_t count, std::size_t blocks_
   FixedKeyAes(hash_key_).hash(rows_.reveal().subspan(first, count), first, blocks_per_ot, out);
 }
 
+void ReceiverOts::hash_lanes(std::size_t first, std::size_t count, std::size_t blocks_per_ot,
+                             std::span<std::uint64_t> out) const {
+  need_range(first, count, std::min(count_, rows_.size()));
+  ot::hash_lanes(hash_key_, Block{}, rows_.reveal().subspan(first, count), first, blocks_per_ot, out);
+}
+
 Result<SenderOts, Abort> SenderOts::extend(const PuncturedLeaves& leaves, const Binding& binding,
                                            std::size_t batch, std::size_t xi,
                                            const ExtensionMessage& message) {
@@ -126,6 +132,14 @@ void SenderOts::hash(std::size_t first, std::size_t count, std::size_t blocks_pe
   std::copy(rows.begin(), rows.end(), flipped.reveal().begin());
   for (auto& row : flipped.reveal()) xor_into({&row, 1}, {&nabla_.reveal(), 1});
   aes.hash(std::as_const(flipped).reveal(), first, blocks_per_ot, out1);
+}
+
+void SenderOts::hash_lanes(std::size_t first, std::size_t count, std::size_t blocks_per_ot,
+                           std::span<std::uint64_t> out0, std::span<std::uint64_t> out1) const {
+  need_range(first, count, std::min(count_, rows_.size()));
+  const auto rows = rows_.reveal().subspan(first, count);
+  ot::hash_lanes(hash_key_, Block{}, rows, first, blocks_per_ot, out0);
+  ot::hash_lanes(hash_key_, nabla_.reveal(), rows, first, blocks_per_ot, out1);
 }
 
 }  // namespace quorate::ot

@@ -37,9 +37,14 @@ class ReceiverOts {
   [[nodiscard]] std::uint64_t choice(std::size_t j) const {
     return (choices_.reveal()[j / 8] >> (j % 8)) & 1;
   }
+  /// Choice bits, bit j % 8 of byte j / 8; secret.
+  [[nodiscard]] std::span<const std::uint8_t> choices() const { return choices_.reveal(); }
   /// SPEC 3.4: hashed outputs of OTs first .. first+count-1, blocks_per_ot blocks each, concatenated. A
   /// range beyond size() ends the process. May be called from several threads at once.
   void hash(std::size_t first, std::size_t count, std::size_t blocks_per_ot, std::span<Block> out) const;
+  /// The same as hash_lanes() of aes.h lays it out; count is a multiple of 8.
+  void hash_lanes(std::size_t first, std::size_t count, std::size_t blocks_per_ot,
+                  std::span<std::uint64_t> out) const;
 
  private:
   std::size_t count_ = 0;
@@ -63,6 +68,8 @@ class SenderOts {
   /// SPEC 3.4: hashed outputs for choice 0 and for choice 1, laid out as the receiver's.
   void hash(std::size_t first, std::size_t count, std::size_t blocks_per_ot, std::span<Block> out0,
             std::span<Block> out1) const;
+  void hash_lanes(std::size_t first, std::size_t count, std::size_t blocks_per_ot,
+                  std::span<std::uint64_t> out0, std::span<std::uint64_t> out1) const;
 
  private:
   std::size_t count_ = 0;

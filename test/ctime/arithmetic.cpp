@@ -1,5 +1,8 @@
 // Scalars, points, hash-to-curve and GF(2^128) on secret operands.
+#include <algorithm>
+
 #include "protocol/group/hash_to_curve.h"
+#include "protocol/group/lane_field.h"
 #include "protocol/group/shamir.h"
 #include "protocol/hash/identity.h"
 #include "protocol/hash/schnorr.h"
@@ -83,6 +86,39 @@ void curve_hash() {
   }
 }
 
+/// Eight residues below n; secret.
+template <class Field>
+typename Field::Element lanes_of(const Curve& curve, Rng& rng) {
+  SecretVector<std::uint64_t> words(kLanes * kMaxLimbs);
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    const Secret<Limbs> plain(SecretScalar::random(curve, rng).plain());
+    std::copy(plain.reveal().begin(), plain.reveal().end(),
+              words.reveal().begin() + static_cast<std::ptrdiff_t>(i * kMaxLimbs));
+  }
+  return Field::load(words.reveal().data(), kMaxLimbs);
+}
+
+template <const Curve& (*curve_of)(), std::size_t L>
+void lane_field() {
+  using Field = LaneField<PortableLanes, L>;
+  const Curve& curve = curve_of();
+  const Modulus& m = curve.order();
+  const Field f(m);
+  PoisonedRng rng("lanes");
+  const auto a = f.to_montgomery(lanes_of<Field>(curve, rng)),
+             b = f.to_montgomery(lanes_of<Field>(curve, rng));
+  // (a - b)(a + b) = a^2 - b^2, b / b = 1; a itself where a mask says so.
+  const auto left = f.mul(f.sub(a, b), f.add(a, b)), right = f.sub(f.sqr(a), f.sqr(b));
+  const auto unit = f.sub(f.mul(b, f.invert(b, m)), f.one());
+  const auto same = f.template less<4>(f.template sub<4>(left, right)),
+             odd = f.choose(f.is_zero(a), f.one(), unit);
+  const auto there = f.canonical(f.to_montgomery(f.from_montgomery(a)));
+  std::array<std::uint64_t, kLanes> vanishes;
+  (f.is_zero(same) & f.is_zero(unit) & f.is_zero(odd) & f.is_zero(f.sub(f.folded(a), there)))
+      .store(vanishes.data());
+  for (const auto lane : published(vanishes)) require(lane == ~std::uint64_t{0}, "arithmetic in lanes");
+}
+
 void identity() {
   PoisonedRng rng("identity");
   const auto key = IdentityKey::generate(rng);
@@ -110,6 +146,8 @@ std::vector<Case> arithmetic_cases() {
           {"schnorr-p384", schnorr<Curve::p384>},
           {"hash-to-curve-p256", curve_hash<Curve::p256>},
           {"hash-to-curve-p384", curve_hash<Curve::p384>},
+          {"lane-field-p256", lane_field<Curve::p256, lane_limbs(4)>},
+          {"lane-field-p384", lane_field<Curve::p384, lane_limbs(6)>},
           {"identity", identity},
           {"gf128", gf128}};
 }

@@ -1,4 +1,7 @@
 // Leaks on purpose: if memcheck did not see these, it would not see one in the library either.
+#include <algorithm>
+
+#include "protocol/group/lane_field.h"
 #include "test/ctime/cases.h"
 
 namespace quorate::ctime {
@@ -27,6 +30,19 @@ void branch_after_arithmetic() {
   const auto product = (k * k + k).invert();
   volatile int taken = 0;
   if ((product.plain()[0] >> 13 & 1) != 0) taken = taken + 1;
+}
+
+/// One of eight that are worked on together.
+void branch_on_a_lane() {
+  using Field = LaneField<PortableLanes, lane_limbs(4)>;
+  const auto k = secret(Curve::p256());
+  std::array<std::uint64_t, kLanes * 4> words{};
+  std::copy_n(k.montgomery().begin(), 4, words.begin() + 5 * 4);
+  const Field f(Curve::p256().order());
+  const auto a = Field::load(words.data(), 4);
+  Field::store(words.data(), 4, f.canonical(f.mul(a, a)));
+  volatile int taken = 0;
+  if ((words[5 * 4] >> 13 & 1) != 0) taken = taken + 1;
 }
 
 void index() {
@@ -68,6 +84,7 @@ void multi_mul_var_on_p384() {
 std::vector<Case> planted_leaks() {
   return {{"leak-branch", branch},
           {"leak-branch-after-arithmetic", branch_after_arithmetic},
+          {"leak-branch-on-a-lane", branch_on_a_lane},
           {"leak-index", index},
           {"leak-early-exit", early_exit},
           {"leak-mul-var", mul_var},

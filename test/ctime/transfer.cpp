@@ -1,6 +1,7 @@
 // Oblivious transfer and multiplication, each by itself on secret inputs: SPEC sections 2 to 4.
 #include <algorithm>
 
+#include "protocol/group/lanes.h"
 #include "protocol/mul/rvole.h"
 #include "protocol/ot/base_ot.h"
 #include "protocol/ot/pprf.h"
@@ -152,8 +153,9 @@ void extension() {
   }
 }
 
-template <const Curve& (*curve_of)()>
+template <const Curve& (*curve_of)(), Lanes lanes>
 void rvole() {
+  use_lanes(lanes);
   const Curve& curve = curve_of();
   PoisonedRng rng("rvole");
   const auto binding = binding_of(curve);
@@ -181,8 +183,10 @@ std::vector<Case> transfer_cases() {
           {"pprf", pprf<ot::kTreeDepth>},
           {"pprf-deep", pprf<8>},
           {"extension", extension},
-          {"rvole-p256", rvole<Curve::p256>},
-          {"rvole-p384", rvole<Curve::p384>}};
+          {"rvole-p256", rvole<Curve::p256, Lanes::None>},
+          {"rvole-p384", rvole<Curve::p384, Lanes::None>},
+          {"rvole-lanes-p256", rvole<Curve::p256, Lanes::Portable>},
+          {"rvole-lanes-p384", rvole<Curve::p384, Lanes::Portable>}};
 }
 
 }  // namespace quorate::ctime

@@ -6,6 +6,7 @@
 #include <set>
 #include <vector>
 
+#include "protocol/group/lanes.h"
 #include "test/sim/seeded_rng.h"
 
 namespace quorate::ot {
@@ -155,6 +156,38 @@ TEST(XorMasked, adds_all_or_nothing) {
   EXPECT_EQ(twice, all);
   xor_into(twice, b);
   EXPECT_EQ(twice, a);
+}
+
+TEST(HashLanes, is_the_hash_in_another_order) {
+  const Lanes before = lanes_in_use();
+  std::vector<Lanes> all{Lanes::None, Lanes::Portable};
+  if (lanes_available()) all.push_back(Lanes::Ifma);
+  sim::SeededRng rng(8);
+  for (const Lanes lanes : all) {
+    use_lanes(lanes);
+    for (std::size_t count : {0, 8, 16, 104})
+      for (std::size_t width : {1, 2, 3, 9, 12, 13}) {
+        const auto key = rng.make<Block>(), flip = rng.make<Block>();
+        const std::uint64_t first = rng.below(1u << 20);
+        const auto in = random_blocks(count, rng);
+        auto flipped = in;
+        for (auto& b : flipped) xor_into({&b, 1}, {&flip, 1});
+        std::vector<Block> expected(count * width);
+        FixedKeyAes(key).hash(flipped, first, width, expected);
+        std::vector<std::uint64_t> out(2 * count * width);
+        hash_lanes(key, flip, in, first, width, out);
+        for (std::size_t i = 0; i < count; ++i)
+          for (std::size_t word = 0; word < 2 * width; ++word) {
+            std::uint64_t wanted;
+            std::memcpy(&wanted, expected[i * width + word / 2].data() + 8 * (word % 2), 8);
+            ASSERT_EQ(out[(i / 8 * 2 * width + word) * 8 + i % 8], wanted) << i << " " << word << " " << width;
+          }
+      }
+  }
+  use_lanes(before);
+  std::vector<Block> seven(7);
+  std::vector<std::uint64_t> out(14);
+  EXPECT_DEATH(hash_lanes(Block{}, Block{}, seven, 0, 1, out), "");
 }
 
 }  // namespace
