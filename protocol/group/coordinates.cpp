@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "protocol/group/montgomery.h"
+
 namespace quorate {
 namespace {
 
@@ -40,6 +42,49 @@ Jacobian jacobian(const Point& p) {
     residue::from_big_endian(*limbs[i], ByteView(bytes).first(size));
   }
   BN_CTX_end(ctx);
+  return out;
+}
+
+std::vector<Affine> affine_all(std::span<const Point> points) {
+  std::vector<Affine> out(points.size());
+  if (points.empty()) return out;
+  const Modulus& m = points.front().curve().field();
+  std::vector<Jacobian> coordinates;
+  coordinates.reserve(points.size());
+  bool divided = true;
+  for (const auto& p : points) {
+    require(p.valid() && &p.curve() == &points.front().curve());
+    coordinates.push_back(jacobian(p));
+    divided = divided && (coordinates.back().z == Limbs{1} || p.is_infinity());
+  }
+  if (divided) {  // as points are that came off the wire
+    for (std::size_t i = 0; i < points.size(); ++i)
+      if (!points[i].is_infinity()) out[i] = {coordinates[i].x, coordinates[i].y};
+    return out;
+  }
+  // Montgomery's trick over the z that are not 0: before[i] is the product of all z ahead of i.
+  std::vector<Limbs> before;
+  before.reserve(points.size());
+  Limbs product = m.r;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    before.push_back(product);
+    if (points[i].is_infinity()) continue;
+    residue::mont_mul(m, coordinates[i].z, coordinates[i].z, m.r2);
+    residue::mont_mul(m, product, product, coordinates[i].z);
+  }
+  Limbs inverse{};
+  mont::with_width(m, [&]<std::size_t N>() { mont::invert<N>(m, inverse.data(), product.data()); });
+  for (std::size_t i = points.size(); i-- > 0;) {
+    if (points[i].is_infinity()) continue;
+    const Jacobian& j = coordinates[i];
+    Limbs z1, z2, z3;
+    residue::mont_mul(m, z1, inverse, before[i]);
+    residue::mont_mul(m, inverse, inverse, j.z);
+    residue::mont_mul(m, z2, z1, z1);
+    residue::mont_mul(m, z3, z2, z1);
+    residue::mont_mul(m, out[i].x, j.x, z2);  // plain times Montgomery form: plain again
+    residue::mont_mul(m, out[i].y, j.y, z3);
+  }
   return out;
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "protocol/group/point.h"
 
 namespace quorate {
@@ -9,8 +12,20 @@ struct Jacobian {
   Limbs x{}, y{}, z{};
 };
 
+/// Plain integers below the field prime; (0, 0), which is on no curve, is infinity.
+struct Affine {
+  Limbs x{}, y{};
+};
+
+/// x = X / Z, y = Y / Z in plain integers; (0 : Y : 0) is infinity.
+struct Homogeneous {
+  Limbs x{}, y{}, z{};
+};
+
 /// How OpenSSL holds the point: no inversion is needed.
 Jacobian jacobian(const Point& p);
+/// Of points of one curve, with one field inversion.
+std::vector<Affine> affine_all(std::span<const Point> points);
 
 /// The point (x, y) in plain integers. It must be on the curve; ends the process otherwise, as a fault in
 /// the arithmetic must not leave this floor.

@@ -45,13 +45,24 @@ class LaneField {
   /// a b / R mod n, below 2n. Takes a b <= n R: loose operands, or 8n and 2n.
   [[nodiscard]] Element mul(const Element& a, const Element& b) const {
     V t[2 * L];
-    for (auto& column : t) column = V::broadcast(0);
-    multiply_add(t, a, b);
+    product(t, a, b);
     return reduce(t);
   }
 
+  /// a a / R mod n, below 2n. Takes loose a.
+  [[nodiscard]] Element sqr(const Element& a) const {
+    V t[2 * L];
+    square(t, a);
+    return reduce(t);
+  }
+
+  /// t = a b, in 2L columns below 2^57.
+  [[gnu::always_inline]] static void product(V* t, const Element& a, const Element& b) {
+    for (std::size_t i = 0; i < 2 * L; ++i) t[i] = V::broadcast(0);
+    multiply_add(t, a, b);
+  }
   /// t += a b in 2L columns; each grows by less than 2^52 (2L - 1).
-  static void multiply_add(V* t, const Element& a, const Element& b) {
+  [[gnu::always_inline]] static void multiply_add(V* t, const Element& a, const Element& b) {
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < L; ++i)
 #pragma GCC unroll 16
@@ -60,11 +71,8 @@ class LaneField {
         t[i + j + 1] = madhi(t[i + j + 1], a[j], b[i]);
       }
   }
-
-  /// a a / R mod n, below 2n. Takes loose a.
-  [[nodiscard]] Element sqr(const Element& a) const {
-    V t[2 * L];
-    for (auto& column : t) column = V::broadcast(0);
+  [[gnu::always_inline]] static void square(V* t, const Element& a) {
+    for (std::size_t i = 0; i < 2 * L; ++i) t[i] = V::broadcast(0);
 #pragma GCC unroll 16
     for (std::size_t i = 0; i < L; ++i)
 #pragma GCC unroll 16
@@ -77,7 +85,6 @@ class LaneField {
       t[2 * i] = madlo(t[2 * i] + t[2 * i], a[i], a[i]);
       t[2 * i + 1] = madhi(t[2 * i + 1] + t[2 * i + 1], a[i], a[i]);
     }
-    return reduce(t);
   }
 
   /// t / R mod n, below t / R + n, for 2L columns below 2^62: t = sum of t_i 2^(52 i) below (2^(52 L) - n) R.

@@ -2,11 +2,13 @@
 
 #include <openssl/bn.h>
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdlib>
 
 #include "protocol/group/coordinates.h"
-#include "protocol/group/montgomery.h"
+#include "protocol/group/lane_batch.h"
 #include "protocol/group/windowed.h"
 
 namespace quorate {
@@ -75,6 +77,27 @@ struct Plain {
   Limbs limbs;
 };
 
+/// From how many points on the eight lanes of a sum pay.
+constexpr std::size_t kFewestInSum = 4;
+
+std::size_t bit_length(const Limbs& k) {
+  std::size_t bits = 0;
+  for (std::size_t i = 0; i < k.size(); ++i)
+    if (k[i] != 0) bits = 64 * i + static_cast<std::size_t>(std::bit_width(k[i]));
+  return bits;
+}
+
+/// Calls f with the curve's own windows.
+template <class F>
+auto with_windows(const Curve& curve, F&& f) {
+  switch (curve.id()) {
+    case CurveId::P256: return f(p256_multiplication());
+    case CurveId::P384: return f(p384_multiplication());
+    case CurveId::Toy: break;
+  }
+  return f(toy_multiplication());
+}
+
 const Curve& common_curve(const Point& a, const Point& b) {
   if (!a.valid() || !b.valid() || &a.curve() != &b.curve()) std::abort();
   return a.curve();
@@ -141,6 +164,29 @@ std::optional<Point> Point::decode(const Curve& curve, ByteView bytes) {
   return out;
 }
 
+Point Point::from_checked(const Curve& curve, const Affine& p) {
+  Point out(curve);
+  if (p.x == Limbs{} && p.y == Limbs{}) return out;
+  BN_CTX* ctx = scratch();
+  BN_CTX_start(ctx);
+  BIGNUM *x = BN_CTX_get(ctx), *y = BN_CTX_get(ctx);
+  std::array<std::uint8_t, 8 * kMaxLimbs> bytes;
+  const auto number = [&](BIGNUM* to, const Limbs& from) {
+    const auto used = MutableByteView(bytes).first(curve.field_size());
+    residue::to_big_endian(used, from);
+    require(to != nullptr && BN_bin2bn(used.data(), static_cast<int>(used.size()), to) != nullptr);
+  };
+  number(x, p.x);
+  number(y, p.y);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  // Not EC_POINT_set_affine_coordinates, which computes the curve's equation once more.
+  require(EC_POINT_set_Jprojective_coordinates_GFp(curve.group(), out.point_.get(), x, y, BN_value_one(), ctx) == 1);
+#pragma GCC diagnostic pop
+  BN_CTX_end(ctx);
+  return out;
+}
+
 Bytes Point::encode() const {
   Bytes out(is_infinity() ? 1 : curve_->point_size());
   require(EC_POINT_point2oct(curve_->group(), get(), POINT_CONVERSION_UNCOMPRESSED, out.data(), out.size(),
@@ -152,38 +198,9 @@ std::vector<Bytes> Point::encode_all(std::span<const Point> points) {
   std::vector<Bytes> out(points.size());
   if (points.empty()) return out;
   const Curve& curve = points.front().curve();
-  const Modulus& m = curve.field();
-  // Montgomery's trick over the z that are not 0: before[i] is the product of all z ahead of i.
-  std::vector<Jacobian> coordinates;
-  std::vector<Limbs> before;
-  coordinates.reserve(points.size());
-  before.reserve(points.size());
-  Limbs product = m.r;
-  for (const auto& p : points) {
-    common_curve(p, points.front());
-    Jacobian& j = coordinates.emplace_back(jacobian(p));
-    before.push_back(product);
-    if (p.is_infinity()) continue;
-    residue::mont_mul(m, j.z, j.z, m.r2);
-    residue::mont_mul(m, product, product, j.z);
-  }
-  Limbs inverse{};
-  mont::with_width(m, [&]<std::size_t N>() { mont::invert<N>(m, inverse.data(), product.data()); });
-  for (std::size_t i = points.size(); i-- > 0;) {
-    if (points[i].is_infinity()) {
-      out[i] = {0};
-      continue;
-    }
-    Jacobian& j = coordinates[i];
-    Limbs z1, z2, z3;
-    residue::mont_mul(m, z1, inverse, before[i]);
-    residue::mont_mul(m, inverse, inverse, j.z);
-    residue::mont_mul(m, z2, z1, z1);
-    residue::mont_mul(m, z3, z2, z1);
-    residue::mont_mul(m, j.x, j.x, z2);  // plain times Montgomery form: plain again
-    residue::mont_mul(m, j.y, j.y, z3);
-    out[i] = uncompressed(curve, j.x, j.y);
-  }
+  const auto coordinates = affine_all(points);
+  for (std::size_t i = 0; i < points.size(); ++i)
+    out[i] = points[i].is_infinity() ? Bytes{0} : uncompressed(curve, coordinates[i].x, coordinates[i].y);
   return out;
 }
 
@@ -225,12 +242,19 @@ Point mul_add_var(const Scalar& a, const Scalar& b, const Point& p) {
 Point multi_mul_var(std::span<const Scalar> k, std::span<const Point> p) {
   require(k.size() == p.size() && !p.empty());
   const Curve& curve = p.front().curve();
+  for (std::size_t i = 0; i < p.size(); ++i) require(&p[i].curve() == &curve && &k[i].curve() == &curve);
+  if (const LaneKernels* kernels = p.size() < kFewestInSum ? nullptr : lane_kernels(curve)) {
+    std::vector<Limbs> numbers;
+    std::size_t bits = 1;
+    for (const auto& factor : k) bits = std::max(bits, bit_length(numbers.emplace_back(factor.plain())));
+    const auto parts = lane_sum(*kernels, curve, numbers, p, bits);
+    return with_windows(curve, [&](const auto& windowed) { return windowed.sum(parts.reveal()); });
+  }
   std::vector<Multiplier> numbers;
   std::vector<const BIGNUM*> factors;
   std::vector<const EC_POINT*> points;
   numbers.reserve(p.size());
   for (std::size_t i = 0; i < p.size(); ++i) {
-    require(&p[i].curve() == &curve && &k[i].curve() == &curve);
     factors.push_back(numbers.emplace_back(k[i]).get());
     points.push_back(p[i].get());
   }
@@ -253,12 +277,13 @@ bool vanishes(std::span<const SecretScalar> k, std::span<const Point> p, const S
   }
   const Plain base(g);
   const auto factors = std::as_const(numbers).reveal();
-  switch (curve.id()) {
-    case CurveId::P256: return p256_multiplication().vanishes(factors, p, base.limbs, q);
-    case CurveId::P384: return p384_multiplication().vanishes(factors, p, base.limbs, q);
-    case CurveId::Toy: break;
-  }
-  return toy_multiplication().vanishes(factors, p, base.limbs, q);
+  const LaneKernels* kernels = p.size() < kFewestInSum ? nullptr : lane_kernels(curve);
+  SecretVector<Homogeneous> parts;
+  if (kernels != nullptr) parts = lane_sum(*kernels, curve, factors, p, curve.order_bits());
+  return with_windows(curve, [&](const auto& windowed) {
+    return kernels == nullptr ? windowed.vanishes(factors, p, base.limbs, q)
+                              : windowed.vanishes(std::as_const(parts).reveal(), base.limbs, q);
+  });
 }
 
 }  // namespace quorate

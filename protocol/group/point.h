@@ -7,6 +7,8 @@
 
 namespace quorate {
 
+struct Affine;
+
 /// A point of a curve's prime-order group, the neutral element included. Always public once it exists.
 class Point {
  public:
@@ -28,6 +30,8 @@ class Point {
   /// infinity is the one byte 0.
   static std::optional<Point> decode(const Curve& curve, ByteView bytes);
   [[nodiscard]] Bytes encode() const;
+  /// The point with coordinates that the caller knows to be on the curve.
+  static Point from_checked(const Curve& curve, const Affine& p);
   /// Encodes many with one field inversion. Each point_size() bytes (toy infinity: 1).
   static std::vector<Bytes> encode_all(std::span<const Point> points);
 

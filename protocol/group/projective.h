@@ -68,6 +68,10 @@ class GroupLaw {
     return {f_.mul(f_.from_plain(j.x), z), f_.from_plain(j.y), f_.mul(f_.square(z), z)};
   }
 
+  [[nodiscard]] Projective<N> from_plain(const Homogeneous& p) const {
+    return {f_.from_plain(p.x), f_.from_plain(p.y), f_.from_plain(p.z)};
+  }
+
   /// From here on the point is public.
   [[nodiscard]] Point to_point(const Projective<N>& p) const {
     const auto inverse = f_.invert(p.z);

@@ -115,8 +115,8 @@ Projective<N> Windowed<N>::base_product(const Limbs& k) const {
   Projective<N> sum = law_.infinity();
   for (std::size_t w = 0; w < windows_; ++w) {
     const Digit d = digit(k, w);
-    const Affine* row = &base_[w * kEntries];
-    Affine chosen{{}, f.one()};
+    const Entry* row = &base_[w * kEntries];
+    Entry chosen{{}, f.one()};
     for (std::size_t j = 0; j < kEntries; ++j) {
       const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
       chosen.x = f.choose(here, chosen.x, row[j].x);
@@ -138,20 +138,54 @@ Point Windowed<N>::multiply_base(const Limbs& k) const {
 }
 
 template <std::size_t N>
-bool Windowed<N>::vanishes(std::span<const Limbs> k, std::span<const Point> p, const Limbs& g, const Point& q) const {
-  if (k.size() != p.size()) std::abort();
+bool Windowed<N>::closes(Projective<N>& p, const Limbs& g, const Point& q) const {
   Projective<N> part = base_product(g);
-  Projective<N> sum = law_.add(part, law_.from_point(q));
-  for (std::size_t i = 0; i < p.size(); i += kTogether) {
-    const std::size_t n = std::min(kTogether, p.size() - i);
-    part = sum_of_products(k.subspan(i, n), p.subspan(i, n));
-    sum = law_.add(sum, part);
-  }
-  std::uint64_t infinite = law_.field().is_zero(sum.z);
+  p = law_.add(p, part);
+  p = law_.add(p, law_.from_point(q));
+  std::uint64_t infinite = law_.field().is_zero(p.z);
   ct::wipe(&part, sizeof part);
-  ct::wipe(&sum, sizeof sum);
+  ct::wipe(&p, sizeof p);
   ct::unpoison(&infinite, sizeof infinite);
   return infinite != 0;
+}
+
+template <std::size_t N>
+bool Windowed<N>::vanishes(std::span<const Limbs> k, std::span<const Point> p, const Limbs& g, const Point& q) const {
+  if (k.size() != p.size()) std::abort();
+  Projective<N> sum = law_.infinity();
+  for (std::size_t i = 0; i < p.size(); i += kTogether) {
+    const std::size_t n = std::min(kTogether, p.size() - i);
+    Projective<N> part = sum_of_products(k.subspan(i, n), p.subspan(i, n));
+    sum = law_.add(sum, part);
+    ct::wipe(&part, sizeof part);
+  }
+  return closes(sum, g, q);
+}
+
+template <std::size_t N>
+Projective<N> Windowed<N>::add_up(std::span<const Homogeneous> parts) const {
+  Projective<N> sum = law_.infinity();
+  for (const auto& part : parts) sum = law_.add(sum, law_.from_plain(part));
+  return sum;
+}
+
+template <std::size_t N>
+bool Windowed<N>::vanishes(std::span<const Homogeneous> parts, const Limbs& g, const Point& q) const {
+  Projective<N> sum = add_up(parts);
+  return closes(sum, g, q);
+}
+
+template <std::size_t N>
+Point Windowed<N>::sum(std::span<const Homogeneous> parts) const {
+  return law_.to_point(add_up(parts));
+}
+
+template <std::size_t N>
+std::vector<Affine> Windowed<N>::base_multiples() const {
+  std::vector<Affine> out;
+  out.reserve(base_.size());
+  for (const auto& entry : base_) out.push_back({law_.field().plain(entry.x), law_.field().plain(entry.y)});
+  return out;
 }
 
 template class Windowed<1>;

@@ -20,12 +20,18 @@ class Windowed {
   /// True if sum k_i P_i + g G + Q is infinity. Only the answer is revealed. All doublings are shared, so
   /// that each P_i costs a third of multiply().
   [[nodiscard]] bool vanishes(std::span<const Limbs> k, std::span<const Point> p, const Limbs& g, const Point& q) const;
+  /// The same with sum k_i P_i given as points to be added.
+  [[nodiscard]] bool vanishes(std::span<const Homogeneous> parts, const Limbs& g, const Point& q) const;
+  /// The sum of points, public from here on.
+  [[nodiscard]] Point sum(std::span<const Homogeneous> parts) const;
+  /// (j + 1) 32^w G at 16 w + j.
+  [[nodiscard]] std::vector<Affine> base_multiples() const;
 
  private:
   static constexpr std::size_t kTogether = 32;  ///< points whose tables fit the fast caches
   static constexpr std::size_t kWidth = 5;
   static constexpr std::size_t kEntries = std::size_t{1} << (kWidth - 1);
-  struct Affine {
+  struct Entry {
     FieldElement<N> x, y;
   };
   /// A signed digit of a scalar: -16..16.
@@ -40,12 +46,15 @@ class Windowed {
   [[nodiscard]] Projective<N> choose(const Projective<N>* table, const Digit& d) const;
   [[nodiscard]] Projective<N> base_product(const Limbs& k) const;
   [[nodiscard]] Projective<N> sum_of_products(std::span<const Limbs> k, std::span<const Point> p) const;
+  /// Whether P + g G + Q is infinity; wipes P.
+  [[nodiscard]] bool closes(Projective<N>& p, const Limbs& g, const Point& q) const;
+  [[nodiscard]] Projective<N> add_up(std::span<const Homogeneous> parts) const;
   [[nodiscard]] Point finish(Projective<N>& sum) const;
   void fill_base_table(const Point& generator);
 
   GroupLaw<N> law_;
   std::size_t windows_;
-  std::vector<Affine> base_;  ///< at kEntries w + j: (j + 1) 2^(kWidth w) G
+  std::vector<Entry> base_;  ///< at kEntries w + j: (j + 1) 2^(kWidth w) G
 };
 
 /// One instance a curve, made at the first call.

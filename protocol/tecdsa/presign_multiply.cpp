@@ -1,4 +1,5 @@
 // SPEC 5.1-5.2: rounds 1 and 2 of presigning, up to the messages that answer as Alice.
+#include "protocol/group/batch.h"
 #include "protocol/tecdsa/presign_run.h"
 
 namespace quorate {
@@ -57,17 +58,18 @@ Result<Sent<PresignRound1, PresignMsg1>, Abort> PresignRound1::start(PresignInpu
   const Scalar lambda = lagrange_at_zero(curve, run->inputs.plan.quorum, run->me);
   const SecretScalar weighted = lambda * share.x_i;
   run->instances.resize(run->batch());
-  std::vector<Point> nonces;
-  nonces.reserve(run->batch());
+  std::vector<SecretScalar> r;
+  r.reserve(run->batch());
   for (std::uint32_t b = 0; b < run->batch(); ++b) {
     auto& instance = run->instances[b];
     instance.r = SecretScalar::random_nonzero(curve, rng);
     instance.phi = SecretScalar::random(curve, rng);
     instance.sk = weighted + zero_share(*run, b);
-    instance.R = Point::mul_base(instance.r);
-    nonces.push_back(instance.R);
+    r.push_back(instance.r.clone());
   }
+  auto nonces = mul_base_each(r);
   run->R = Point::encode_all(nonces);
+  for (std::uint32_t b = 0; b < run->batch(); ++b) run->instances[b].R = std::move(nonces[b]);
   rng.fill(run->opening);
   ct::unpoison(run->opening.data(), run->opening.size());  // sent in round 2; until then it is only hashed
   run->commitment = nonce_commitment(*run, run->me, run->opening, run->R);
@@ -102,13 +104,12 @@ Result<Sent<PresignRound2, PresignMsg2>, Abort> PresignRound1::next(const Inbox<
     as_alice.emplace(peer, std::move(ots).value());
   }
 
-  std::vector<Point> keys;
-  keys.reserve(run->batch());
-  for (auto& instance : run->instances) {
-    instance.pk = Point::mul_base(instance.sk);
-    keys.push_back(instance.pk);
-  }
+  std::vector<SecretScalar> sk;
+  sk.reserve(run->batch());
+  for (const auto& instance : run->instances) sk.push_back(instance.sk.clone());
+  auto keys = mul_base_each(sk);
   run->pk = Point::encode_all(keys);
+  for (std::uint32_t b = 0; b < run->batch(); ++b) run->instances[b].pk = std::move(keys[b]);
 
   Sent<PresignRound2, PresignMsg2> sent{PresignRound2(nullptr), {}};
   const Digest echo = presign_echo1(*run);
@@ -121,11 +122,15 @@ Result<Sent<PresignRound2, PresignMsg2>, Abort> PresignRound1::next(const Inbox<
       auto& instance = run->instances[b];
       auto product = mul::rvole_send(curve, run->binding.towards(run->me, peer).at(b), ots, instance.r, instance.sk, rng);
       const SecretScalar chi = mul::rvole_chi(curve, *state.as_bob, b);
-      message.instances.push_back({instance.R, instance.pk, std::move(product.message),
-                                   Point::mul_base(product.c[0]), Point::mul_base(product.c[1]),
-                                   declassify(instance.phi - chi)});
+      message.instances.push_back(
+          {instance.R, instance.pk, std::move(product.message), {}, {}, declassify(instance.phi - chi)});
       state.c_u.push_back(std::move(product.c[0]));
       state.c_v.push_back(std::move(product.c[1]));
+    }
+    auto gamma_u = mul_base_each(state.c_u), gamma_v = mul_base_each(state.c_v);
+    for (std::uint32_t b = 0; b < run->batch(); ++b) {
+      message.instances[b].gamma_u = std::move(gamma_u[b]);
+      message.instances[b].gamma_v = std::move(gamma_v[b]);
     }
     sent.messages.emplace(peer, std::move(message));
   }

@@ -1,4 +1,7 @@
 // SPEC 5.2-5.4: checks of round 2, and rounds 3 and 4 of presigning.
+#include <tuple>
+
+#include "protocol/group/batch.h"
 #include "protocol/tecdsa/presign_run.h"
 
 namespace quorate {
@@ -210,10 +213,9 @@ Result<Sent<PresignRound4, PresignMsg4>, Abort> PresignRound3::next(const Inbox<
     run->chi.push_back(instance.v * u_inverse[b]);
     instance.phi = SecretScalar();
     instance.v = SecretScalar();
-    run->K.push_back(instance.R_sum.mul(run->k[b]));
-    run->C.push_back(instance.R_sum.mul(run->chi[b]));
     sums.push_back(instance.R_sum);
   }
+  std::tie(run->K, run->C) = mul_each(run->k, run->chi, sums);
   run->R_sum = Point::encode_all(sums);
   const auto K = Point::encode_all(run->K), C = Point::encode_all(run->C);
   run->row = Row{run->me, digest_of_nonces(*run), std::move(u_all).digest(), {}, {}};

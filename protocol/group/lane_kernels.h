@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace quorate {
+
+/// What a kernel takes and gives: arrays of words, items in groups of eight, one an item and lane.
+struct LaneTask {
+  /// x and y of each point, plain and below p; infinity is (0, 0).
+  const std::uint64_t* points = nullptr;
+  /// At (list * windows + w) * 8 groups + item: the scalar's digit of weight 32^w, from -16 to 16, plus 16.
+  const std::uint64_t* digits = nullptr;
+  std::size_t groups = 0, lists = 1, windows = 0;
+  std::uint64_t* out = nullptr;
+  std::uint64_t* faults = nullptr;  ///< eight words that get bits where a result is not on the curve
+  void* work = nullptr;             ///< aligned to 64 bytes; holds secrets afterwards
+};
+
+/// LaneProducts of one curve over one vector type. Constant-time in points and digits; what is infinity among
+/// the points and the numbers of things may be seen.
+struct LaneKernels {
+  std::size_t words, limbs;          ///< of a coordinate: as plain words, and within a kernel
+  std::size_t windows;               ///< digits of a scalar below the order
+  std::size_t work_size, sum_size;   ///< bytes of LaneTask::work
+  /// k P for one or two lists of scalars over the same points, none of them infinity.
+  /// out: at list * 8 groups + item
+  void (*multiply)(const LaneTask&);
+  /// k G. points: what prepare_base made of (j + 1) 32^w G at 16 w + j
+  void (*multiply_base)(const LaneTask&);
+  /// Sums of k P, for each lane that of all its items; any points. windows may be fewer.
+  /// out: X, Y, Z of each lane, x = X / Z, y = Y / Z
+  void (*sum)(const LaneTask&);
+  /// count (a multiple of 8) points in the form that multiply_base takes: 2 limbs words each.
+  void (*prepare_base)(std::uint64_t* out, const std::uint64_t* points, std::size_t count);
+};
+
+class Curve;
+/// nullptr where single words compute: on toy curves, and as lanes_in_use() says.
+const LaneKernels* lane_kernels(const Curve& curve);
+
+#if defined(QUORATE_IFMA)
+extern const LaneKernels kIfmaP256, kIfmaP384;
+#endif
+
+}  // namespace quorate
