@@ -3,11 +3,13 @@
 #include <dlfcn.h>
 #include <openssl/bio.h>
 #include <openssl/core_dispatch.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/provider.h>
 
 #include <array>
+#include <set>
 
 namespace quorate::provider {
 namespace {
@@ -22,6 +24,25 @@ bool same_library(const void* a, const void* b) {
 template <class F>
 const void* address(F* function) {
   return reinterpret_cast<const void*>(function);
+}
+
+/// At the end of a process libcrypto takes its random numbers apart before it takes down providers, and an I/O thread
+/// that asks for some in between crashes. So the threads end first of all. Never destroyed, as that would come earlier.
+struct Living {
+  std::mutex mutex;
+  std::set<Context*> contexts;
+};
+Living& living() {
+  static auto* const all = new Living;
+  return *all;
+}
+
+/// Whoever holds a lock now will not let go of it: a child may have been forked meanwhile.
+void close_all() {
+  auto& all = living();
+  const std::unique_lock lock(all.mutex, std::try_to_lock);
+  if (!lock) return;
+  for (auto* const context : all.contexts) context->close();
 }
 
 }  // namespace
@@ -48,13 +69,27 @@ std::unique_ptr<Context> Context::create(const OSSL_CORE_HANDLE* handle, const O
   context->library_ = OSSL_LIB_CTX_new_from_dispatch(handle, core);
   if (context->library_ == nullptr) return nullptr;
   context->read_parameters(core);
+  static const int handled = OPENSSL_atexit(close_all);
+  (void)handled;  // without memory for it the end is as good as it was
+  const std::lock_guard lock(living().mutex);
+  living().contexts.insert(context.get());
   return context;
 }
 
 Context::~Context() {
+  {
+    const std::lock_guard lock(living().mutex);
+    living().contexts.erase(this);
+  }
+  close();
+  OSSL_LIB_CTX_free(library_);
+}
+
+void Context::close() noexcept {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;
   for (const auto& [fingerprint, weak] : engines_)
     if (const auto engine = weak.lock()) engine->close();
-  OSSL_LIB_CTX_free(library_);
 }
 
 void Context::read_parameters(const OSSL_DISPATCH* core) {

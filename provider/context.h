@@ -42,6 +42,8 @@ class Context {
   /// Reads provider.json, and the files it names, anew; keys loaded with equal files share an engine.
   /// nullptr if openssl.cnf names no provider.json.
   Result<std::shared_ptr<Engine>, Problem> engine();
+  /// Lets go of connections and I/O threads; nothing is signed any more.
+  void close() noexcept;
 
  private:
   Context() = default;

@@ -1,4 +1,5 @@
 #include <openssl/async.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -24,6 +25,19 @@ using SslCtx = std::unique_ptr<SSL_CTX, Free<SSL_CTX_free>>;
 using Ssl = std::unique_ptr<SSL, Free<SSL_free>>;
 
 using Clock = std::chrono::steady_clock;
+
+bool has_io_thread() {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task"))
+    if (read_text_file(task.path() / "comm").starts_with("quorate")) return true;
+  return false;
+}
+
+/// Looked at when libcrypto is about to take itself apart. What is registered last is called first: this program's
+/// check comes after what the module, which is loaded later, does there.
+bool ending = false;
+const int registered = OPENSSL_atexit([] {
+  if (ending) _exit(has_io_thread() ? 3 : 0);
+});
 
 class Cluster : public testing::Test {
  protected:
@@ -355,6 +369,21 @@ TEST_F(Cluster, workers_sign_with_a_key_that_the_first_process_loaded) {
     }
   }
   EXPECT_TRUE(signs()) << "the first process goes on with its own connections";
+}
+
+TEST_F(Cluster, its_thread_has_ended_before_libcrypto_takes_itself_apart) {
+  ASSERT_EQ(registered, 1);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    if (!signs() || !soon(has_io_thread)) _exit(2);
+    ending = true;
+    OPENSSL_cleanup();
+    _exit(4);
+  }
+  int status = 1;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Cluster, pauses_async_jobs) {
