@@ -94,17 +94,15 @@ void CoordinatorServer::blame(const coordinator::Verdict& verdict) {
   net::report_verdict(verdict, config_.cluster, config_.evidence.get(), text_log("blame"));
   const auto write = [&](PartyId signer, bool confirmed, const std::string& reason) {
     const auto key = std::ranges::find(config_.keys, verdict.key, [](const auto& each) { return each.file.key; });
-    nlohmann::ordered_json line{{"outcome", "blamed"},
-                                {"signer", signer},
-                                {"confirmed", confirmed},
-                                {"reason", reason},
-                                {"key", key != config_.keys.end() ? key->name : verdict.key.hex()},
-                                {"epoch", verdict.epoch.brief()}};
-    if (!verdict.quorum.empty()) {
-      line["presignature"] = verdict.presignature.str();
-      line["quorum"] = verdict.quorum;
-    }
-    if (!verdict.note.empty()) line["note"] = verdict.note;
+    AuditLine line;
+    line.add("outcome", "blamed")
+        .add("signer", signer)
+        .add_flag("confirmed", confirmed)
+        .add("reason", reason)
+        .add("key", key != config_.keys.end() ? key->name : verdict.key.hex())
+        .add("epoch", verdict.epoch.brief());
+    if (!verdict.quorum.empty()) line.add("presignature", verdict.presignature.str()).add("quorum", verdict.quorum);
+    if (!verdict.note.empty()) line.add("note", verdict.note);
     audit_.write(std::move(line));
   };
   for (const auto& proven : verdict.proven) write(proven.signer, true, std::string(kind_of(proven.evidence)));

@@ -8,6 +8,7 @@
 #include "protocol/net/listener.h"
 #include "protocol/net/system_rng.h"
 #include "signerd/front_desk.h"
+#include "signerd/log.h"
 
 namespace quorate::signerd {
 

@@ -1,7 +1,5 @@
 #include "signerd/front_desk.h"
 
-#include <nlohmann/json.hpp>
-
 #include "protocol/tecdsa/message.h"
 #include "protocol/wire/content.h"
 #include "protocol/wire/online_codec.h"
@@ -196,22 +194,23 @@ void FrontDesk::gone(Client client) {
 
 void FrontDesk::write(const Id& id, const Request& request, std::string_view outcome, const std::string& reason,
                       const coordinator::SignResult* result) const {
-  nlohmann::ordered_json line{{"request", id.second.hex()},
-                              {"who", request.who},
-                              {"outcome", outcome},
-                              {"reason", reason},
-                              {"key", request.key_name},
-                              {"context", wire::name(request.context)},
-                              {"content_sha256", request.content_sha256}};
+  AuditLine line;
+  line.add("request", id.second.hex())
+      .add("who", request.who)
+      .add("outcome", outcome)
+      .add("reason", reason)
+      .add("key", request.key_name)
+      .add("context", wire::name(request.context))
+      .add("content_sha256", request.content_sha256);
   if (result != nullptr) {
-    line["presignature"] = result->presignature.str();
-    line["quorum"] = result->quorum;
-    line["r"] = to_hex(result->r.encode());
-    line["attempts"] = result->attempts;
-    line["took_us"] = std::chrono::duration_cast<std::chrono::microseconds>(result->took).count();
+    const auto took = std::chrono::duration_cast<std::chrono::microseconds>(result->took).count();
+    line.add("presignature", result->presignature.str())
+        .add("quorum", result->quorum)
+        .add("r", to_hex(result->r.encode()))
+        .add("attempts", result->attempts)
+        .add("took_us", static_cast<std::uint64_t>(took));
   } else if (request.assigned) {
-    line["presignature"] = request.assigned->presignature.str();
-    line["quorum"] = request.assigned->quorum;
+    line.add("presignature", request.assigned->presignature.str()).add("quorum", request.assigned->quorum);
   }
   audit_.write(std::move(line));
 }

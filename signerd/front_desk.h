@@ -7,7 +7,7 @@
 #include "protocol/wire/envelope.h"
 #include "protocol/wire/tier.h"
 #include "signerd/coordinator_config.h"
-#include "signerd/log.h"
+#include "signerd/audit.h"
 #include "signerd/refusal_lines.h"
 
 namespace quorate::signerd {

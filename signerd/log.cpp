@@ -1,6 +1,5 @@
 #include "signerd/log.h"
 
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -45,29 +44,6 @@ void Log::warn(std::string_view event, const nlohmann::ordered_json& fields) con
 }
 void Log::error(std::string_view event, const nlohmann::ordered_json& fields) const {
   logger_->error(line("error", event, fields));
-}
-Result<Audit, std::string> Audit::open(const std::optional<std::filesystem::path>& file) {
-  Audit audit;
-  if (!file) return audit;
-  try {
-    audit.logger_ = std::make_shared<spdlog::logger>(
-        "audit", std::make_shared<spdlog::sinks::basic_file_sink_mt>(file->string(), false));
-  } catch (const spdlog::spdlog_ex& error) {
-    return fail("cannot open audit file: " + std::string(error.what()));
-  }
-  audit.logger_->set_pattern("%v");
-  return audit;
-}
-
-void Audit::write(nlohmann::ordered_json fields) const {
-  if (!logger_) return;
-  nlohmann::ordered_json out{{"time", wall_time()}};
-  out.update(fields);
-  logger_->info(dump(out));
-}
-
-void Audit::flush() const {
-  if (logger_) logger_->flush();
 }
 
 }  // namespace quorate::signerd

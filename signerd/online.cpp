@@ -1,7 +1,6 @@
 #include "signerd/online.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
@@ -140,18 +139,20 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
   if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
   const auto& request = *decoded;
   auto audit = [&](std::string_view outcome, const std::string& reason) {
-    nlohmann::ordered_json entry{{"request", envelope.sid.hex()},
-                  {"who", who.uri()},
-                  {"outcome", outcome},
-                  {"reason", reason},
-                  {"key", request.key.hex()},
-                  {"epoch", request.epoch.brief()},
-                  {"presignature", request.presignature.str()},
-                  {"quorum", request.quorum},
-                  {"context", wire::name(request.context)},
-                  {"content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content))}};
-    if (!request.frontend.empty()) entry["frontend"] = request.frontend;  // what the coordinator says
-    audit_.write(std::move(entry));
+    if (!audit_.kept()) return;
+    AuditLine line;
+    line.add("request", envelope.sid.hex())
+        .add("who", who.uri())
+        .add("outcome", outcome)
+        .add("reason", reason)
+        .add("key", request.key.hex())
+        .add("epoch", request.epoch.brief())
+        .add("presignature", request.presignature.str())
+        .add("quorum", request.quorum)
+        .add("context", wire::name(request.context))
+        .add("content_sha256", to_hex(digest_content(MessageDigest::Sha256, request.content)));
+    if (!request.frontend.empty()) line.add("frontend", request.frontend);  // what the coordinator says
+    audit_.write(std::move(line));
   };
   auto refused = [&](SignError error) {
     if (refusals_.admits(who.uri(), now)) audit("refused", error.what());

@@ -5,7 +5,7 @@
 #include "protocol/wire/record.h"
 #include "signerd/allowance.h"
 #include "signerd/key_ring.h"
-#include "signerd/log.h"
+#include "signerd/audit.h"
 #include "signerd/policy.h"
 #include "signerd/recent_partials.h"
 #include "signerd/refusal_lines.h"

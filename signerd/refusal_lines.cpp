@@ -32,7 +32,11 @@ RefusalLines::~RefusalLines() {
 void RefusalLines::write(const std::string& who, const Second& second) const {
   if (second.refused <= kPerSecond) return;
   const std::size_t more = second.refused - kPerSecond;
-  audit_.write({{"who", who}, {"outcome", "refused"}, {"reason", std::to_string(more) + " more refused"}, {"count", more}});
+  audit_.write(std::move(AuditLine()
+                             .add("who", who)
+                             .add("outcome", "refused")
+                             .add("reason", std::to_string(more) + " more refused")
+                             .add("count", more)));
 }
 
 }  // namespace quorate::signerd

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "signerd/log.h"
+#include "signerd/audit.h"
 #include "signerd/pool.h"
 
 namespace quorate::signerd {

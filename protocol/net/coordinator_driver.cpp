@@ -30,10 +30,6 @@ Overloaded(F...) -> Overloaded<F...>;
 
 }  // namespace
 
-coordinator::Time monotonic_now() {
-  return std::chrono::duration_cast<Time>(std::chrono::steady_clock::now().time_since_epoch());
-}
-
 class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorDriver::Impl> {
   template <class F>
   auto bound(F handler) {
@@ -45,7 +41,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
 
  public:
   Impl(boost::asio::io_context& io, DriverSettings settings, Rng& rng)
-      : io_(io), link_(std::move(settings.link)), core_(with_signers(settings), rng), timer_(io) {
+      : io_(io), link_(std::move(settings.link)), core_(with_signers(settings), rng), timer_(io, [this] { on_timer(); }) {
     for (auto& target : settings.signers) {
       if (!coordinator::is_signer(target.id) || targets_.contains(target.id)) {
         write_log(link_->log, kLogWarning,
@@ -122,7 +118,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     waiting_.emplace(handle, Waiting{std::move(done), std::move(assigned)});
     // A request that is refused at once has its Finish among the actions already; the promise is that
     // nobody is called within this call.
-    settle_later();
+    timer_.soon();
     return handle;
   }
   void cancel(RequestHandle request) {
@@ -323,38 +319,14 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
       }
     }
     if (!running_) return;
-    arm();
+    timer_.at(core_.next_wakeup());
     if (on_change_) on_change_();
   }
 
-  void settle_later() {
-    if (settling_ || later_) return;
-    later_ = true;
-    timer_.expires_at(std::chrono::steady_clock::time_point::min());
-    wait();
-  }
-
-  void arm() {
-    const Time next = core_.next_wakeup();
-    if (next == armed_ && !later_) return;
-    armed_ = next;
-    later_ = false;
-    if (next == coordinator::kNever) {
-      timer_.cancel();
-      return;
-    }
-    timer_.expires_at(std::chrono::steady_clock::time_point(
-        std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::max(next, Time::zero()))));
-    wait();
-  }
-
-  void wait() {
-    timer_.async_wait(bound([](Impl& self, error_code error) {
-      if (error) return;
-      self.armed_ = coordinator::kLongAgo;
-      self.core_.on_timer(monotonic_now());
-      self.settle();
-    }));
+  void on_timer() {
+    if (!running_) return;
+    core_.on_timer(monotonic_now());
+    settle();
   }
 
   void transmit(coordinator::Send& send) {
@@ -412,7 +384,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   boost::asio::io_context& io_;
   std::shared_ptr<const LinkSettings> link_;
   coordinator::Coordinator core_;
-  boost::asio::steady_timer timer_;
+  WakeTimer timer_;
   std::map<PartyId, DriverTarget> targets_;
   std::map<PartyId, std::unique_ptr<Dialer>> dialers_;
   std::unordered_map<RequestHandle, Waiting> waiting_;
@@ -420,9 +392,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   std::map<KeyId, const Curve*> curves_;
   std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
   Time turned_ = coordinator::kLongAgo;
-  Time armed_ = coordinator::kNever;
   RequestHandle next_stopped_ = 0;
-  bool running_ = false, stopped_ = false, settling_ = false, later_ = false;
+  bool running_ = false, stopped_ = false, settling_ = false;
 };
 
 CoordinatorDriver::CoordinatorDriver(boost::asio::io_context& io, DriverSettings settings, Rng& rng)

@@ -10,6 +10,7 @@
 #include "protocol/coordinator/coordinator.h"
 #include "protocol/net/blame_driver.h"
 #include "protocol/net/link.h"
+#include "protocol/net/wake_timer.h"
 
 namespace boost::asio {
 class io_context;
@@ -83,8 +84,5 @@ class CoordinatorDriver {
   class Impl;
   std::shared_ptr<Impl> impl_;
 };
-
-/// The monotonic clock of all coordinators.
-coordinator::Time monotonic_now();
 
 }  // namespace quorate::net

@@ -10,8 +10,11 @@
 namespace quorate::net {
 namespace {
 
-/// How long the background thread leaves the I/O to callers after the last of them had it.
-constexpr std::chrono::milliseconds kLinger{5};
+/// How long the background thread leaves the I/O to callers after the last of them had it. Were it waiting for
+/// events by then, the next caller would have to wake it, and be woken by it in turn.
+constexpr std::chrono::milliseconds kLinger{1000};
+/// How often it looks meanwhile at what has arrived without a caller.
+constexpr std::chrono::milliseconds kPeek{20};
 
 }  // namespace
 
@@ -27,40 +30,50 @@ void IoRunner::start() {
   }
 }
 
-/// One handler. Handlers do not throw by design; memory may run out all the same, and no exception may leave
-/// a thread.
-bool IoRunner::run_one(Clock::time_point until) {
+/// Handlers do not throw by design; memory may run out all the same, and no exception may leave a thread.
+void IoRunner::guarded(const std::function<void()>& work) {
   try {
-    return (until == Clock::time_point::max() ? io_.run_one() : io_.run_one_until(until)) > 0;
+    work();
   } catch (const std::exception& error) {
     write_log(log_, kLogError, std::string("I/O handler failed: ") + error.what());
-    return true;
   }
+}
+
+/// One handler.
+void IoRunner::run_one(Clock::time_point until) {
+  guarded([&] { until == Clock::time_point::max() ? io_.run_one() : io_.run_one_until(until); });
 }
 
 void IoRunner::thread_main() {
   pthread_setname_np(pthread_self(), "quorate-io");
   std::unique_lock lock(mutex_);
   while (!stopped_) {
-    // While callers come and go they do it all, and are not to be bothered with waking this thread.
-    const auto quiet_at = released_ + kLinger;
-    const bool mine = wanted_ || demand_ > 0 || Clock::now() >= quiet_at;
-    if (token_taken_ || !waiters_.empty() || !mine) {
-      background_.wait_for(lock, kLinger);
+    const auto callers_come_and_go = [&] { return demand_ == 0 && Clock::now() < released_ + kLinger; };
+    if (token_taken_ || !waiters_.empty()) {
+      background_.wait_for(lock, kPeek);
       continue;
     }
+    if (!wanted_ && callers_come_and_go() && background_.wait_for(lock, kPeek) == std::cv_status::no_timeout) continue;
+    if (stopped_ || token_taken_ || !waiters_.empty()) continue;
     token_taken_ = true;
     wanted_ = false;
-    while (!stopped_ && waiters_.empty()) {
+    if (callers_come_and_go()) {
       lock.unlock();
-      (void)run_one(Clock::time_point::max());
+      guarded([this] { io_.poll(); });
       lock.lock();
+    } else {
+      while (!stopped_ && waiters_.empty()) {
+        lock.unlock();
+        run_one(Clock::time_point::max());
+        lock.lock();
+      }
     }
-    release();
+    token_taken_ = false;
+    hand_on();
   }
 }
 
-/// Gives the token back. Called with the lock held.
+/// A caller gives the token back. Called with the lock held.
 void IoRunner::release() {
   token_taken_ = false;
   released_ = Clock::now();
@@ -97,7 +110,7 @@ bool IoRunner::wait(Waiter& waiter, Clock::time_point until, const std::function
     token_taken_ = true;
     while (go_on()) {
       lock.unlock();
-      (void)run_one(until);
+      run_one(until);
       lock.lock();
     }
     waiters_.erase(place);
@@ -122,12 +135,10 @@ void IoRunner::poll(const std::function<void()>& after) {
     if (!inline_ || token_taken_ || stopped_) return;
     token_taken_ = true;
   }
-  try {
+  guarded([&] {
     io_.poll();
     after();
-  } catch (const std::exception& error) {
-    write_log(log_, kLogError, std::string("I/O handler failed: ") + error.what());
-  }
+  });
   const std::lock_guard lock(mutex_);
   release();
 }

@@ -18,8 +18,9 @@ namespace quorate::net {
 /// Runs one io_context for a process in which others make the rules. Whoever holds the run token runs
 /// everybody's I/O. A caller who waits takes the token if it is free, so that its messages are sent and its
 /// replies read on its own thread without a hop, and hands it on when its wait is over. A background thread
-/// with all signals blocked holds it otherwise: after callers have been quiet for a few milliseconds, or at
-/// once while there is demand(). Where no thread can be had (RLIMIT_NPROC after a change of user) and the process
+/// with all signals blocked holds it otherwise: after callers have been quiet for a second, or at once while there
+/// is demand(); in that second it looks at what has arrived every 20 ms and leaves the token where the next caller
+/// finds it. Where no thread can be had (RLIMIT_NPROC after a change of user) and the process
 /// was not forked with a spare one (io_thread.h), the callers are all there is.
 class IoRunner {
  public:
@@ -67,7 +68,8 @@ class IoRunner {
 
  private:
   void thread_main();
-  bool run_one(Clock::time_point until);
+  void guarded(const std::function<void()>& work);
+  void run_one(Clock::time_point until);
   void release();
   void hand_on();
 

@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <boost/asio/steady_timer.hpp>
-
 #include <atomic>
 #include <deque>
 #include <map>
@@ -19,6 +17,7 @@
 #include "protocol/net/roomy_stack.h"
 #include "protocol/net/system_rng.h"
 #include "protocol/net/tier_client.h"
+#include "protocol/net/wake_timer.h"
 #include "protocol/wire/online_codec.h"
 
 namespace quorate::net {
@@ -30,7 +29,7 @@ using Outcome = Result<SignedContent, SignError>;
 constexpr std::chrono::milliseconds kResolveLimit{1000};
 /// How long a caller waits beyond its deadline for the I/O side to say so itself.
 constexpr std::chrono::milliseconds kGrace{50};
-constexpr std::chrono::milliseconds kPublishInterval{2};
+constexpr std::chrono::milliseconds kPublishInterval{10};
 constexpr std::chrono::milliseconds kProbeInterval{500};
 
 SignError deadline_exceeded() { return {SignErrorCode::DeadlineExceeded, "no signature in time"}; }
@@ -100,7 +99,7 @@ class Engine {
   /// Of its backends there is one: the coordinator in this process, or the client of a tier of them.
   using Settings = std::variant<DriverSettings, TierSettings>;
   Engine(const SignClientConfig& config, const Settings& settings)
-      : pid_(getpid()), runner_(config.log), publish_timer_(runner_.io()) {
+      : pid_(getpid()), runner_(config.log), publish_timer_(runner_.io(), [this] { publish(); }) {
     if (const auto* direct = std::get_if<DriverSettings>(&settings)) {
       driver_ = std::make_unique<CoordinatorDriver>(runner_.io(), with_instance(*direct, rng_), rng_);
       driver_->on_blame(config.on_blame);
@@ -188,16 +187,13 @@ class Engine {
   void changed() {
     if (publish_waits_) return;
     publish_waits_ = true;
-    publish_timer_.expires_at(last_publish_ + kPublishInterval);
-    publish_timer_.async_wait([this](boost::system::error_code error) {
-      if (!error) publish();
-    });
+    publish_timer_.at(last_publish_ + kPublishInterval);
   }
 
   void publish() {
     publish_waits_ = false;
     publish_timer_.cancel();
-    last_publish_ = Clock::now();
+    last_publish_ = monotonic_now();
     std::map<KeyId, KeyReadiness> fresh;
     for (const KeyId& key : keys_) fresh[key] = translate(driver_ ? driver_->readiness(key) : tier_->readiness(key));
     const std::lock_guard lock(published_mutex_);
@@ -216,9 +212,9 @@ class Engine {
   std::unique_ptr<CoordinatorDriver> driver_;
   std::unique_ptr<TierClient> tier_;
   std::vector<KeyId> keys_;  ///< I/O side
-  boost::asio::steady_timer publish_timer_;
+  WakeTimer publish_timer_;
   bool publish_waits_ = false;
-  Clock::time_point last_publish_{};
+  coordinator::Time last_publish_ = coordinator::kLongAgo;
   std::atomic<Clock::rep> next_probe_{0};
 
   std::mutex published_mutex_;

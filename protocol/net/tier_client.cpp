@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "protocol/net/coordinator_driver.h"
 #include "protocol/net/dialer.h"
+#include "protocol/net/wake_timer.h"
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
 #include "protocol/wire/online_codec.h"
@@ -72,7 +72,7 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
         settings_(std::move(settings)),
         rng_(rng),
         core_(settings_.core, names_of(settings_), anywhere(rng)),
-        timer_(io),
+        timer_(io, [this] { on_timer(); }),
         readiness_timer_(io) {}
 
   void start() {
@@ -133,7 +133,7 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
     by_sid_[request.sid] = handle;
     requests_.emplace(handle, std::move(request));
     // The promise is that nobody is called within this call.
-    settle_later();
+    timer_.soon();
   }
 
   [[nodiscard]] const coordinator::Tier& core() const { return core_; }
@@ -229,7 +229,7 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
     const auto self = shared_from_this();
     carry_out();
     if (!running_) return;
-    arm();
+    timer_.at(core_.next_wakeup());
     if (on_change_) on_change_();
   }
 
@@ -277,34 +277,10 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
                       wire::encode(wire::Refusal{SignErrorCode::DeadlineExceeded, "no longer wanted"})});
   }
 
-  void settle_later() {
-    if (settling_ || later_) return;
-    later_ = true;
-    timer_.expires_at(std::chrono::steady_clock::time_point::min());
-    wait();
-  }
-
-  void arm() {
-    const Time next = core_.next_wakeup();
-    if (next == armed_ && !later_) return;
-    armed_ = next;
-    later_ = false;
-    if (next == coordinator::kNever) {
-      timer_.cancel();
-      return;
-    }
-    timer_.expires_at(std::chrono::steady_clock::time_point(
-        std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::max(next, Time::zero()))));
-    wait();
-  }
-
-  void wait() {
-    timer_.async_wait(bound([](Impl& self, error_code error) {
-      if (error) return;
-      self.armed_ = coordinator::kLongAgo;
-      self.core_.on_timer(monotonic_now());
-      self.settle();
-    }));
+  void on_timer() {
+    if (!running_) return;
+    core_.on_timer(monotonic_now());
+    settle();
   }
 
   // Readiness: asked for once a second and whenever a link comes up; never waited for
@@ -346,15 +322,15 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
   const TierSettings settings_;
   Rng& rng_;
   coordinator::Tier core_;
-  boost::asio::steady_timer timer_, readiness_timer_;
+  WakeTimer timer_;
+  boost::asio::steady_timer readiness_timer_;
   std::vector<std::unique_ptr<Dialer>> dialers_;
   std::map<KeyId, coordinator::KeyInfo> keys_;
   std::unordered_map<RequestHandle, Request> requests_;
   std::unordered_map<SessionId, RequestHandle> by_sid_;
   std::map<RequestHandle, SessionId> withdrawn_;       ///< ended in this settling
   std::map<std::size_t, std::map<SessionId, KeyId>> asked_;
-  Time armed_ = coordinator::kNever;
-  bool running_ = false, settling_ = false, later_ = false;
+  bool running_ = false, settling_ = false;
 };
 
 TierClient::TierClient(boost::asio::io_context& io, TierSettings settings, Rng& rng)
