@@ -118,7 +118,10 @@ void CoordinatorServer::serve(const std::shared_ptr<net::Link>& link) {
     const auto alive = weak.lock();
     if (!alive) return;
     const auto reply = [weak](const wire::Envelope& answer) {
-      if (auto still = weak.lock()) (void)still->send(answer);
+      const auto still = weak.lock();
+      if (still == nullptr) return;
+      (void)still->send(answer);
+      still->push();
     };
     desk_->on_message(client, alive->peer(), envelope, reply, Clock::now());
     if (alive->queued_bytes() <= kMaxBacklog) return;

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
@@ -253,6 +254,7 @@ void Server::answer_later() {
 /// A few at a time, so that links are read and peers are heard in between.
 void Server::answer_some() {
   constexpr std::size_t kAtATime = 16;
+  std::vector<std::shared_ptr<net::Link>> answered;
   stalls_.turn(Clock::now());
   for (std::size_t i = 0; i < kAtATime && !stopped_; ++i) {
     auto request = requests_.pop();
@@ -263,8 +265,12 @@ void Server::answer_some() {
     auto answer = is_accusation(request->envelope.type)
                       ? accusations_->answer(link->peer(), request->envelope, now)
                       : online_->answer(link->peer(), request->envelope, now, now - request->since);
-    if (answer) reply(link, *answer);
+    if (!answer) continue;
+    reply(link, *answer);
+    if (std::find(answered.begin(), answered.end(), link) == answered.end()) answered.push_back(link);
   }
+  // Those who wait come before the refill.
+  for (const auto& link : answered) link->push();
   if (online_->take_consumed()) presigner_->tick(Clock::now());
   if (!requests_.empty()) answer_later();
 }

@@ -317,6 +317,9 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
                      action);
         }
       }
+      // Somebody waits for the answers.
+      for (const auto& [id, dialer] : dialers_)
+        if (const auto link = dialer->link(); link && link->queued_bytes() > 0) link->push();
     }
     if (!running_) return;
     timer_.at(core_.next_wakeup());

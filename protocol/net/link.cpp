@@ -45,6 +45,7 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
   void start(Events events) override;
   void adopt(Events events) override { events_ = std::make_shared<const Events>(std::move(events)); }
   Sent send(const wire::Envelope& envelope) override;
+  void push() override { flush(); }
   void close(const std::string& reason_for_peer) override;
   void pause() override { paused_ = true; }
   void resume() override;
@@ -273,7 +274,7 @@ void TcpLink::flush() {
       if (waiting_.capacity() > kWritePiece) Bytes().swap(waiting_);
     }
     const ByteView piece = ByteView(active_).subspan(active_done_).first(std::min(active_.size() - active_done_, kWritePiece));
-    if (!piece.empty() && !tls_.write(piece)) return fail_with(tls_.reason());
+    if (!piece.empty() && !tls_.write(piece)) return fail_later(tls_.reason());
     active_done_ += piece.size();
   }
   cipher_.clear();

@@ -67,7 +67,10 @@ class Link {
   virtual void start(Events events) = 0;
   /// Another owner takes over a link that is up; `up` is not called again.
   virtual void adopt(Events events) = 0;
+  /// Frames that are sent within one handler go out together, after it.
   virtual Sent send(const wire::Envelope& envelope) = 0;
+  /// Lets them go now, for whoever has nothing more to send and is waited for. Nobody is called back within this.
+  virtual void push() = 0;
   /// No callback comes after this. What is queued already is not waited for; a reason that is not empty
   /// is told to the peer if it can be done without waiting.
   virtual void close(const std::string& reason_for_peer = {}) = 0;

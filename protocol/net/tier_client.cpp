@@ -244,6 +244,9 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
                               [&](coordinator::TierFail& failed) { conclude(failed.request, fail(std::move(failed.error))); }},
                    action);
     withdrawn_.clear();
+    // Somebody waits for the answers.
+    for (const auto& dialer : dialers_)
+      if (const auto& link = dialer->link(); link && link->queued_bytes() > 0) link->push();
   }
 
   void transmit(const coordinator::TierSend& send) {
