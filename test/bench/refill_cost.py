@@ -9,7 +9,6 @@ measured in turns, on the same cluster.
 import argparse
 import collections
 import contextlib
-import json
 import pathlib
 import re
 import statistics
@@ -21,14 +20,18 @@ sys.dont_write_bytecode = True
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / 'test/system'))
 
+from figures import Figure, Goal, Section, Table  # noqa: E402
 from servers.cluster import PLAIN, Cluster, run  # noqa: E402
-from servers.tap import Failure, eventually      # noqa: E402
+from servers.tap import Failure, eventually  # noqa: E402
 
+TARGETS = ['signerd/signerd', 'tools/quorate', 'provider/quorate.so']
+BASE_PORT = 25000
 POOL_TARGET = 100_000
-CASES = {  # name -> (curve, threshold, signers)
-    'p256_2of3': ('P-256', 2, 3),
-    'p256_3of5': ('P-256', 3, 5),
-    'p384_2of3': ('P-384', 2, 3),
+Case = collections.namedtuple('Case', 'curve threshold signers us bytes', defaults=(None, None))
+CASES = {
+    'p256_2of3': Case('P-256', 2, 3, us=Goal(at_most=500), bytes=Goal(at_most=45_000)),
+    'p256_3of5': Case('P-256', 3, 5),
+    'p384_2of3': Case('P-384', 2, 3),
 }
 Sample = collections.namedtuple('Sample', 'cpu_ns faults switches sent presignatures at')
 
@@ -73,8 +76,23 @@ class RefillCluster(Cluster):
         return Sample(cpu, faults, switches, self.sent(), self.pooled(), time.monotonic())
 
 
-def refill(cluster, binary, key, seconds):
-    """Starts all signers afresh with this binary, has them refill, and gives what a presignature cost in the window."""
+@contextlib.contextmanager
+def running(build, case, base_port):
+    """A cluster of this case, and the key that is to be refilled."""
+    cluster = RefillCluster(ROOT, build, base_port, case.signers, case.threshold)
+    try:
+        cluster.start()
+        if case.curve == 'P-384':
+            cluster.make_p384()
+        yield cluster, cluster.identities[case.curve].key
+    finally:
+        with contextlib.suppress(Failure, OSError):
+            cluster.stop()
+        cluster.remove()
+
+
+def refill(cluster, binary, key):
+    """Starts all signers afresh with this binary and has them refill at full speed."""
     cluster.binary = binary
     for number in cluster.numbers:
         if number in cluster.signers:
@@ -88,49 +106,50 @@ def refill(cluster, binary, key, seconds):
     run(cluster.quorate, 'sign', '--config', cluster.provider_json, '--key', key, '--count', 20)
     before = cluster.pooled()
     eventually(lambda: cluster.pooled() > before + 640, 'the pools are refilled', 20)
+
+
+def window(cluster, seconds):
+    """What a presignature costs each of its signers, while they refill: CPU in us, bytes sent, page faults, switches of
+    thread; and how many processors were busy with it, and how many presignatures the figures are of."""
     first = cluster.sample()
     time.sleep(seconds)
     last = cluster.sample()
-    count = last.presignatures - first.presignatures
-    if count < 1000:
-        raise Failure(f'only {count} presignatures in {seconds} s')
-    return {'us': (last.cpu_ns - first.cpu_ns) / count / 1e3, 'bytes': (last.sent - first.sent) / count,
-            'faults': (last.faults - first.faults) / count, 'switches': (last.switches - first.switches) / count,
-            'busy': (last.cpu_ns - first.cpu_ns) / 1e9 / (last.at - first.at), 'count': count}
+    count, cpu_us = last.presignatures - first.presignatures, (last.cpu_ns - first.cpu_ns) / 1e3
+    if count < 1000 * seconds / 5:
+        raise Failure(f'only {count} presignatures in {seconds} s: are the pools full?')
+    return {'us': cpu_us / count, 'bytes': (last.sent - first.sent) / count, 'faults': (last.faults - first.faults) / count,
+            'switches': (last.switches - first.switches) / count, 'busy': cpu_us / 1e6 / (last.at - first.at), 'count': count}
 
 
-def measure(build, case, binaries, rounds, seconds, base_port, report=lambda text: None):
-    """One value per round of each binary: {name: [what refill() gives]}."""
-    curve, threshold, signers = CASES[case]
-    cluster = RefillCluster(ROOT, build, base_port, signers, threshold)
-    results = {name: [] for name in binaries}
-    try:
-        cluster.start()
-        key = cluster.identities['P-256'].key
-        if curve == 'P-384':
-            cluster.make_p384()
-            key = cluster.identities['P-384'].key
-        for turn in range(rounds):
-            for name, binary in binaries.items():
-                result = refill(cluster, binary, key, seconds)
-                results[name].append(result)
-                report(f'{case} {name} {turn + 1}: ' + ', '.join(f'{value:.6g} {what}' for what, value in result.items()))
-    finally:
-        with contextlib.suppress(Failure, OSError):
-            cluster.stop()
-        cluster.remove()
-    return results
+def text_of(result):
+    return ', '.join(f'{value:.6g} {what}' for what, value in result.items())
 
 
-def figures(case, results):
-    """Names and units as in RESULTS.md, of one binary."""
-    def figure(unit, values, digits):
-        return {'value': round(statistics.median(values), digits), 'unit': unit, 'median_of': len(values),
-                'spread': round(max(values) - min(values), digits)}
-    times = [result['us'] for result in results]
-    return {f'presign_{case}_per_core_per_s': figure('1/s', [1e6 / us for us in times], 0),
-            f'presign_{case}_us_per_party': figure('us', times, 1),
-            f'presign_{case}_bytes_per_party': figure('bytes', [result['bytes'] for result in results], 0)}
+def measure(site):
+    section = Section('Refilling pools', text='''
+Signers on loopback that refill their pools at full speed in batches of 64. CPU is that of all threads of a signerd: protocol,
+TLS, system calls, log. Bytes are what TCP carried between signers, with TLS records, without headers of TCP and IP.''')
+    table = Table('Per presignature and party', ['case', 'CPU, us', 'bytes sent', 'page faults', 'switches of thread'], [])
+    for name, case in CASES.items():
+        with running(site.build, case, BASE_PORT) as (cluster, key):
+            refill(cluster, site.build / 'signerd/signerd', key)
+            results = []
+            for _ in range(site.repetitions):
+                results.append(window(cluster, 2 if site.quick else 5))
+                site.say(f'{name}: {text_of(results[-1])}')
+        what = f'{case.threshold} of {case.signers} on {case.curve}'
+        us, sent = [result['us'] for result in results], [result['bytes'] for result in results]
+        faster = Goal(at_least=1e6 / case.us.at_most) if case.us else None
+        section.figures += [
+            Figure.of(f'presign_{name}_per_core_per_s', [1e6 / each for each in us], '1/s', goal=faster,
+                      text=f'{what}: presignatures that a core of a signer makes a second, TLS included'),
+            Figure.of(f'presign_{name}_us_per_party', us, 'us', goal=case.us, text=f'{what}: CPU of a party for a presignature'),
+            Figure.of(f'presign_{name}_bytes_per_party', sent, 'bytes', goal=case.bytes,
+                      text=f'{what}: bytes that a party sends for a presignature')]
+        table.rows.append([what, *(statistics.median(result[each] for result in results)
+                                   for each in ('us', 'bytes', 'faults', 'switches'))])
+    section.tables = [table]
+    return section
 
 
 def main():
@@ -140,25 +159,20 @@ def main():
     parser.add_argument('--case', action='append', choices=CASES, default=[], help='default: all')
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--seconds', type=float, default=5)
-    parser.add_argument('--base-port', type=int, default=25000)
-    parser.add_argument('--json', type=pathlib.Path)
-    parser.add_argument('--quick', action='store_true', help='one round of 2 s each')
+    parser.add_argument('--base-port', type=int, default=BASE_PORT)
     args = parser.parse_args()
-    if args.quick:
-        args.rounds, args.seconds = 1, 2
     build = args.build.resolve()
-    binaries = dict(item.split('=', 1) for item in args.signerd) or {'signerd': str(build / 'signerd/signerd')}
-    flat = {}
+    binaries = dict(item.split('=', 1) for item in args.signerd) or {'signerd': build / 'signerd/signerd'}
     for case in args.case or CASES:
-        results = measure(build, case, binaries, args.rounds, args.seconds, args.base_port,
-                          lambda text: print(text, file=sys.stderr, flush=True))
-        for name, values in results.items():
-            for figure, value in figures(case, values).items():
-                flat[figure if len(binaries) == 1 else f'{name}.{figure}'] = value
-    for name, figure in flat.items():
-        print(f"{name:48} {figure['value']:>10g} {figure['unit']:6} (median of {figure['median_of']}, spread {figure['spread']:g})")
-    if args.json:
-        args.json.write_text(json.dumps(flat, indent=2) + '\n')
+        results = collections.defaultdict(list)
+        with running(build, CASES[case], args.base_port) as (cluster, key):
+            for _ in range(args.rounds):
+                for name, binary in binaries.items():
+                    refill(cluster, binary, key)
+                    results[name].append(window(cluster, args.seconds))
+                    print(f'{case} {name}: {text_of(results[name][-1])}', flush=True)
+        for name, found in results.items():
+            print(f'{case} {name}, medians:', text_of({each: statistics.median(result[each] for result in found) for each in found[0]}))
 
 
 if __name__ == '__main__':
