@@ -40,7 +40,7 @@ class DigestsTest : public testing::TestWithParam<Lanes> {
     const auto all = digests(Label::RvoleMu, bindings, views);
     ASSERT_EQ(all.size(), count);
     for (std::size_t i = 0; i < count; ++i)
-      EXPECT_EQ(all[i], std::move(Transcript(Label::RvoleMu, bindings[i]).add(strings[i])).digest())
+      EXPECT_EQ(all[i], std::move(Transcript(Label::RvoleMu, bindings[i]).add(views[i])).digest())
           << count << " strings of " << length << ", number " << i;
   }
 
@@ -49,7 +49,8 @@ class DigestsTest : public testing::TestWithParam<Lanes> {
 };
 
 TEST_P(DigestsTest, are_those_of_the_transcripts_for_any_number_of_strings) {
-  for (const std::size_t count : {0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 33, 64}) expect_those_of_transcripts(count, 1000);
+  for (const std::size_t count : {0, 1, 7, 8, 9, 15, 16, 17, 23, 24, 33, 64})
+    expect_those_of_transcripts(count, 1000);
 }
 
 // The strings begin anywhere in a block and end anywhere; padding takes one block or two.
@@ -66,8 +67,10 @@ TEST_P(DigestsTest, want_strings_of_one_length_and_a_binding_for_each) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Hash, DigestsTest, testing::Values(Lanes::None, Lanes::Portable, Lanes::Ifma),
-                         [](const auto& info) {
-                           return info.param == Lanes::None ? "none" : info.param == Lanes::Ifma ? "ifma" : "portable";
+                         [](const auto& tested) {
+                           return tested.param == Lanes::None   ? "none"
+                                  : tested.param == Lanes::Ifma ? "ifma"
+                                                                : "portable";
                          });
 
 }  // namespace
