@@ -389,10 +389,11 @@ void Ceremonies::report_unfinished(Clock::time_point now) {
   }
 }
 
-void Ceremonies::on_message(const wire::Envelope& envelope, Clock::time_point now) {
+void Ceremonies::on_message(wire::Envelope envelope, Clock::time_point now) {
   // By ceremony, not by session: whoever opens a set-up chooses its session id, and may choose this one.
   const CeremonyId ceremony{envelope.sid.bytes};
-  if (envelope.type != MessageType::KeygenRound5 || running_.contains(ceremony)) return sessions_.deliver(envelope);
+  if (envelope.type != MessageType::KeygenRound5 || running_.contains(ceremony))
+    return sessions_.deliver(std::move(envelope));
   prepared_.contains(ceremony) ? collect(envelope) : answer_member(envelope, now);
 }
 

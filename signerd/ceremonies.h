@@ -29,7 +29,7 @@ class Ceremonies {
   /// While the first messages of some members are missing, a ceremony ends soon after its administrator is gone
   /// (`there` has expired): one that was refused elsewhere must not keep others waiting until its time is over.
   void on_request(const net::PeerIdentity& who, const wire::Envelope& request, Answer answer, std::weak_ptr<const void> there);
-  void on_message(const wire::Envelope& envelope, Clock::time_point now);
+  void on_message(wire::Envelope envelope, Clock::time_point now);
   /// Shows the peer all confirmations held here, so that a share it prepared can become active.
   void peer_up(PartyId peer);
   /// Ends what nobody waits for, and shows what a prepared share has to its members again, every few seconds; call it

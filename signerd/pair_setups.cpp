@@ -163,7 +163,7 @@ bool PairSetups::shunned(PartyId peer) const {
   return keys_.quarantined(peer) || keys_.quarantined(me_) || disputes_.pair_blocked(me_, peer);
 }
 
-void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point now) {
+void PairSetups::on_message(wire::Envelope envelope, Clock::time_point now) {
   if (envelope.type == MessageType::SetupReady) {
     auto ready = wire::decode<wire::SetupReady>(envelope.payload);
     const auto* key = ready ? keys_.by_epoch(ready->epoch) : nullptr;
@@ -177,7 +177,7 @@ void PairSetups::on_message(const wire::Envelope& envelope, Clock::time_point no
   }
   if (envelope.type == MessageType::SetupOpen) return on_open(envelope, now);
   if (envelope.type == MessageType::SetupAbort) return on_abort(envelope);
-  sessions_.deliver(envelope);
+  sessions_.deliver(std::move(envelope));
 }
 
 void PairSetups::on_open(const wire::Envelope& envelope, Clock::time_point now) {

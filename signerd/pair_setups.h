@@ -24,7 +24,7 @@ class PairSetups {
   void peer_down(PartyId peer);
   /// A key became active: set-ups for it with everyone who is linked.
   void key_added(const EpochId& epoch);
-  void on_message(const wire::Envelope& envelope, Clock::time_point now);
+  void on_message(wire::Envelope envelope, Clock::time_point now);
   /// An epoch is wiped, and its set-ups with it.
   void forget(const EpochId& epoch);
   /// A check on secret OT state failed, here or (as it says) at the peer: wipes the pair's state of all epochs,

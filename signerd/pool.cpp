@@ -129,8 +129,11 @@ std::vector<std::pair<Quorum, PresignatureId>> EpochPools::expire(Clock::time_po
     if (batch.left.empty() && !batch.emptied) batch.emptied = now;
     it = batch.emptied && now - *batch.emptied > kRecordAfterlife ? batches_.erase(it) : std::next(it);
   }
+  // All that is neither taken nor leased is in `free`. Once it has named as many taken ones it is looked through:
+  // a pool of 100'000 takes milliseconds, in which nobody is answered.
   for (auto& [quorum, pool] : pools_)
-    std::erase_if(pool.free, [this](const PresignatureId& id) { return !holds(id); });
+    if (pool.free.size() > 2 * (pool.depth - pool.leases.size()))
+      std::erase_if(pool.free, [this](const PresignatureId& id) { return !holds(id); });
   return retired;
 }
 

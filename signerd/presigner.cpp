@@ -139,7 +139,7 @@ void Presigner::join(const wire::Envelope& envelope, Clock::time_point now) {
   run(*key, *plan, false, now);
 }
 
-void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point now) {
+void Presigner::on_message(wire::Envelope envelope, Clock::time_point now) {
   switch (envelope.type) {
     case MessageType::PresignStart: return join(envelope, now);
     case MessageType::PresignAbort: return on_abort(envelope);
@@ -149,7 +149,7 @@ void Presigner::on_message(const wire::Envelope& envelope, Clock::time_point now
       for (auto& [epoch, key] : keys_.all()) key->pools.retire(envelope.from, envelope.sid, retire->indices);
       return;
     }
-    default: return sessions_.deliver(envelope);
+    default: return sessions_.deliver(std::move(envelope));
   }
 }
 

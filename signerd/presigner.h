@@ -34,7 +34,7 @@ class Presigner {
   Presigner(PartyId me, const IdentityKey& identity, KeyRing& keys, PairSetups& setups, SessionHost& sessions,
             Disputes& disputes, const Log& log, MeshView mesh, PresignLimits limits);
 
-  void on_message(const wire::Envelope& envelope, Clock::time_point now);
+  void on_message(wire::Envelope envelope, Clock::time_point now);
   /// Starts what is missing. Call it after every change and a few times a second.
   void tick(Clock::time_point now);
   /// Somebody who may use the key found no presignature of this quorum: it is filled next, if this signer leads it,

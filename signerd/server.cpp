@@ -1,5 +1,6 @@
 #include "signerd/server.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -34,6 +35,16 @@ std::chrono::nanoseconds suspended_time() {
     return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
   };
   return read(CLOCK_BOOTTIME) - read(CLOCK_MONOTONIC);
+}
+
+/// A batch takes megabytes and gives them back a moment later. Each page that went to the kernel meanwhile would be
+/// zeroed when it comes again: a tenth of what refilling costs. So up to 128 MiB stay with each thread's heap, which has
+/// as much only after it was in use at once.
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // the greatest that it takes
+  ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
 }
 
 Digest fresh_instance() {
@@ -71,6 +82,7 @@ Server::~Server() = default;
 Result<std::unique_ptr<Server>, std::string> Server::start(Config config, Interposer interposer) {
   // Secrets stay out of core dumps, of other users' debuggers and of the swap file.
   ::prctl(PR_SET_DUMPABLE, 0);
+  keep_freed_memory();
   if (config.lock_memory && ::mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
     return fail(std::string("cannot lock memory: ") + std::strerror(errno) +
                 "; raise the limit (systemd: LimitMEMLOCK=infinity) or set \"lock_memory\": false");
@@ -293,10 +305,10 @@ void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope&
 void Server::on_peer(wire::Envelope envelope) {
   if (was_suspended()) return;
   if (interposer_.incoming) interposer_.incoming(envelope);
-  if (is_setup(envelope.type)) return setups_->on_message(envelope, Clock::now());
+  if (is_setup(envelope.type)) return setups_->on_message(std::move(envelope), Clock::now());
   if (is_accusation(envelope.type)) return accusations_->on_message(envelope, Clock::now());
-  if (is_presign(envelope.type)) return presigner_->on_message(envelope, Clock::now());
-  if (is_keygen(envelope.type)) return ceremonies_->on_message(envelope, Clock::now());
+  if (is_presign(envelope.type)) return presigner_->on_message(std::move(envelope), Clock::now());
+  if (is_keygen(envelope.type)) return ceremonies_->on_message(std::move(envelope), Clock::now());
   log_.debug("unexpected_message", {{"peer", envelope.from}, {"type", static_cast<int>(envelope.type)}});
 }
 

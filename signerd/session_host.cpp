@@ -134,15 +134,15 @@ void SessionHost::deliver(wire::Envelope envelope) {
   const auto& peers = running.session.peers;
   const PartyId from = envelope.from;
   if (std::find(peers.begin(), peers.end(), from) == peers.end() || running.waiting[from] >= kMaxWaiting) return;
-  run_step(found->second, from, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) {
-    return m.on_message(envelope, rng);
+  run_step(found->second, from, [envelope = std::move(envelope)](session::Machine& m, Rng& rng) mutable {
+    return m.on_message(std::move(envelope), rng);
   });
 }
 
 void SessionHost::run_step(const std::shared_ptr<Running>& running, PartyId from,
                            std::function<session::Step(session::Machine&, Rng&)> what) {
   ++running->waiting[from];
-  boost::asio::post(running->strand, [this, running, from, alive = alive_, what = std::move(what)] {
+  boost::asio::post(running->strand, [this, running, from, alive = alive_, what = std::move(what)]() mutable {
     if (running->cancelled || running->finished) return;
     net::SystemRng rng;
     session::Step step;

@@ -47,9 +47,16 @@ void expand_digest(MutableByteView out, const Digest& digest, EVP_MD_CTX* ctx) {
 
 Transcript::Transcript(Label label, const Binding& binding) : hash_(EVP_MD_CTX_new()) {
   require(hash_ != nullptr && EVP_DigestInit_ex(hash_.get(), sha256(), nullptr) == 1);
-  add(label_text(label));
-  std::array<std::uint8_t, 2 + 3 * 32 + 2 + 4> bound;
-  auto at = bound.begin();
+  const Bytes head = transcript_head(label, binding);
+  absorb(head.data(), head.size());
+}
+
+Bytes transcript_head(Label label, const Binding& binding) {
+  const auto text = as_bytes(label_text(label));
+  const auto length = big_endian<8>(text.size());
+  Bytes head(length.size() + text.size() + 2 + 3 * 32 + 2 + 4);
+  auto at = std::copy(length.begin(), length.end(), head.begin());
+  at = std::copy(text.begin(), text.end(), at);
   *at++ = kProtocolVersion;
   *at++ = static_cast<std::uint8_t>(binding.curve);
   at = std::copy(binding.key.bytes.begin(), binding.key.bytes.end(), at);
@@ -59,7 +66,15 @@ Transcript::Transcript(Label label, const Binding& binding) : hash_(EVP_MD_CTX_n
   *at++ = binding.to;
   const auto instance = big_endian<4>(binding.instance);
   std::copy(instance.begin(), instance.end(), at);
-  absorb(bound.data(), bound.size());
+  return head;
+}
+
+Bytes expand(const Digest& digest, std::size_t size) {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  require(context != nullptr);
+  Bytes out(size);
+  expand_digest(out, digest, context.get());
+  return out;
 }
 
 void Transcript::absorb(const void* data, std::size_t size) {

@@ -79,4 +79,10 @@ class Transcript {
   std::unique_ptr<EVP_MD_CTX, Free> hash_;
 };
 
+/// What a transcript begins with, before anything is added: as long for every binding.
+Bytes transcript_head(Label label, const Binding& binding);
+
+/// What Transcript::expand() makes of the digest that the transcript ends with. Public.
+Bytes expand(const Digest& digest, std::size_t size);
+
 }  // namespace quorate

@@ -6,6 +6,8 @@
 namespace quorate::net {
 namespace {
 constexpr std::size_t kFirstPiece = std::size_t{64} * 1024;
+/// What has arrived is copied at each step, so steps are long: megabytes from 64 KiB in two.
+constexpr std::size_t kGrowth = 8;
 }
 
 MutableByteView FrameReader::room() {
@@ -14,7 +16,7 @@ MutableByteView FrameReader::room() {
       return MutableByteView(head_).subspan(have_);
     case Part::Payload: {
       if (have_ == payload_.size() && have_ < header_.payload_size) {
-        payload_.resize(std::min(header_.payload_size, std::max(kFirstPiece, 2 * have_)));
+        payload_.resize(std::min(header_.payload_size, std::max(kFirstPiece, kGrowth * have_)));
       }
       return MutableByteView(payload_).subspan(have_);
     }

@@ -58,18 +58,14 @@ TlsChannel::TlsChannel(const TlsIdentity& identity, Side side) : side_(side) {
   ErrorScope errors;
   SSL_CTX* context = side == Side::Client ? identity.client() : identity.server();
   if (context != nullptr) ssl_.reset(SSL_new(context));
-  BIO* in = BIO_new(BIO_s_mem());
-  BIO* out = BIO_new(BIO_s_mem());
-  if (!ssl_ || in == nullptr || out == nullptr) {
-    BIO_free(in);
-    BIO_free(out);
+  BIO* bio = bytes_.make();
+  if (!ssl_ || bio == nullptr) {
+    BIO_free(bio);
     state_ = State::Failed;
     reason_ = context == nullptr ? "no TLS identity is configured" : "out of memory";
     return;
   }
-  BIO_set_mem_eof_return(in, -1);  // an empty buffer means "later", not the end
-  BIO_set_mem_eof_return(out, -1);
-  SSL_set_bio(ssl_.get(), in, out);
+  SSL_set_bio(ssl_.get(), bio, bio);
   if (side == Side::Client) {
     SSL_set_connect_state(ssl_.get());
   } else {
@@ -85,17 +81,7 @@ void TlsChannel::start() {
 
 void TlsChannel::feed(ByteView ciphertext) {
   if (state_ != State::Handshake && state_ != State::Open) return;
-  ErrorScope errors;
-  while (!ciphertext.empty()) {
-    const std::size_t part = std::min<std::size_t>(ciphertext.size(), 1 << 20);
-    const int taken = BIO_write(SSL_get_rbio(ssl_.get()), ciphertext.data(), static_cast<int>(part));
-    if (taken <= 0) {
-      state_ = State::Failed;
-      reason_ = "out of memory";
-      return;
-    }
-    ciphertext = ciphertext.subspan(static_cast<std::size_t>(taken));
-  }
+  bytes_.feed(ciphertext);
   if (state_ == State::Handshake) advance();
 }
 
@@ -154,18 +140,6 @@ void TlsChannel::shutdown() {
   if (state_ != State::Open) return;
   ErrorScope errors;
   (void)SSL_shutdown(ssl_.get());
-}
-
-bool TlsChannel::has_output() const { return ssl_ && BIO_ctrl_pending(SSL_get_wbio(ssl_.get())) > 0; }
-
-void TlsChannel::take_output(Bytes& out) {
-  if (!has_output()) return;
-  ErrorScope errors;
-  BIO* bio = SSL_get_wbio(ssl_.get());
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio, &text);
-  append(out, {reinterpret_cast<const std::uint8_t*>(text), static_cast<std::size_t>(size)});
-  (void)BIO_reset(bio);
 }
 
 Result<PeerIdentity, TlsError> TlsChannel::peer() const {

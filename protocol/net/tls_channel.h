@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "protocol/net/byte_bio.h"
 #include "protocol/net/tls.h"
 
 namespace quorate::net {
@@ -39,9 +40,9 @@ class TlsChannel {
   /// Queues close_notify.
   void shutdown();
 
-  [[nodiscard]] bool has_output() const;
+  [[nodiscard]] bool has_output() const { return bytes_.has_output(); }
   /// Moves what has to be sent to the end of `out`.
-  void take_output(Bytes& out);
+  void take_output(Bytes& out) { bytes_.take_output(out); }
 
   /// Who the peer's certificate says it is; after the handshake.
   [[nodiscard]] Result<PeerIdentity, TlsError> peer() const;
@@ -55,6 +56,7 @@ class TlsChannel {
   struct Free {
     void operator()(SSL* ssl) const;
   };
+  ByteBio bytes_;  ///< outlives ssl_
   std::unique_ptr<SSL, Free> ssl_;
   Side side_;
   State state_ = State::Handshake;

@@ -63,10 +63,10 @@ Step KeygenMachine::start(Rng& rng) {
   return step;
 }
 
-Step KeygenMachine::on_message(const wire::Envelope& envelope, Rng& rng) {
+Step KeygenMachine::on_message(wire::Envelope envelope, Rng& rng) {
   Step step;
   if (envelope.type == MessageType::KeygenEvidence) return compare(envelope);
-  if (!inbox_.store(envelope)) return step;
+  if (!inbox_.store(std::move(envelope))) return step;
   while (inbox_.complete() && !std::holds_alternative<std::monostate>(round_) && !step.abort) {
     Step more = advance(inbox_.take(), rng);
     std::move(more.out.begin(), more.out.end(), std::back_inserter(step.out));

@@ -19,7 +19,7 @@ class KeygenMachine final : public Machine {
                 std::shared_ptr<const KeyShare> old = nullptr);
 
   Step start(Rng& rng) override;
-  Step on_message(const wire::Envelope& envelope, Rng& rng) override;
+  Step on_message(wire::Envelope envelope, Rng& rng) override;
   [[nodiscard]] const DropCounters& dropped() const override { return inbox_.dropped(); }
   [[nodiscard]] std::vector<PartyId> missing() const override { return inbox_.missing(); }
 

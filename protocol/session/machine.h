@@ -32,7 +32,8 @@ class Machine {
   virtual ~Machine() = default;
 
   virtual Step start(Rng& rng) = 0;
-  virtual Step on_message(const wire::Envelope& envelope, Rng& rng) = 0;
+  /// The payload may be taken out of the envelope: a batch has megabytes of them.
+  virtual Step on_message(wire::Envelope envelope, Rng& rng) = 0;
   [[nodiscard]] virtual const DropCounters& dropped() const = 0;
   /// Whose message it waits for: says who is to blame for a time-out to a person, never to the protocol.
   [[nodiscard]] virtual std::vector<PartyId> missing() const = 0;

@@ -60,7 +60,7 @@ Step PresignMachine::start(Rng& rng) {
   return step;
 }
 
-Step PresignMachine::on_message(const wire::Envelope& envelope, Rng& rng) {
+Step PresignMachine::on_message(wire::Envelope envelope, Rng& rng) {
   Step step;
   if (envelope.type == MessageType::PresignPooled && leading() && envelope.sid == sid_) {
     const auto others = others_of(plan_.quorum, me_);
@@ -68,7 +68,7 @@ Step PresignMachine::on_message(const wire::Envelope& envelope, Rng& rng) {
     step.done = result_.has_value() && pooled_.size() == others.size();
     return step;
   }
-  if (!inbox_.store(envelope)) return step;
+  if (!inbox_.store(std::move(envelope))) return step;
   while (inbox_.complete() && !std::holds_alternative<std::monostate>(round_) && !step.abort) {
     Step more = advance(inbox_.take(), rng);
     std::move(more.out.begin(), more.out.end(), std::back_inserter(step.out));

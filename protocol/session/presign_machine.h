@@ -16,7 +16,7 @@ class PresignMachine final : public Machine {
   explicit PresignMachine(PresignInputs inputs);
 
   Step start(Rng& rng) override;
-  Step on_message(const wire::Envelope& envelope, Rng& rng) override;
+  Step on_message(wire::Envelope envelope, Rng& rng) override;
   [[nodiscard]] const DropCounters& dropped() const override { return inbox_.dropped(); }
   [[nodiscard]] std::vector<PartyId> missing() const override;
 

@@ -7,14 +7,14 @@ namespace quorate::session {
 RoundInbox::RoundInbox(SessionId sid, PartyId me, std::vector<PartyId> others, std::vector<wire::MessageType> rounds)
     : sid_(sid), me_(me), others_(std::move(others)), types_(std::move(rounds)), payloads_(types_.size()) {}
 
-bool RoundInbox::store(const wire::Envelope& envelope) {
+bool RoundInbox::store(wire::Envelope envelope) {
   if (envelope.sid != sid_) return ++dropped_.wrong_session, false;
   const auto type = std::find(types_.begin(), types_.end(), envelope.type);
   const bool known_peer = std::find(others_.begin(), others_.end(), envelope.from) != others_.end();
   if (type == types_.end() || !known_peer || envelope.to != me_) return ++dropped_.unexpected, false;
   const auto round = static_cast<std::size_t>(type - types_.begin());
   if (round < current_) return ++dropped_.late, false;
-  if (!payloads_[round].emplace(envelope.from, envelope.payload).second) return ++dropped_.duplicate, false;
+  if (!payloads_[round].try_emplace(envelope.from, std::move(envelope.payload)).second) return ++dropped_.duplicate, false;
   return true;
 }
 

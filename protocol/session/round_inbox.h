@@ -14,7 +14,7 @@ class RoundInbox {
   RoundInbox(SessionId sid, PartyId me, std::vector<PartyId> others, std::vector<wire::MessageType> rounds);
 
   /// True if the payload was kept.
-  bool store(const wire::Envelope& envelope);
+  bool store(wire::Envelope envelope);
   /// All payloads of the current round are here.
   [[nodiscard]] bool complete() const;
   /// Takes them and moves on to the next round.

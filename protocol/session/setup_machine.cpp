@@ -39,9 +39,9 @@ Step SetupMachine::start(Rng& rng) {
   return step;
 }
 
-Step SetupMachine::on_message(const wire::Envelope& envelope, Rng& rng) {
+Step SetupMachine::on_message(wire::Envelope envelope, Rng& rng) {
   Step step;
-  if (!inbox_.store(envelope) || std::holds_alternative<std::monostate>(round_)) return step;
+  if (!inbox_.store(std::move(envelope)) || std::holds_alternative<std::monostate>(round_)) return step;
   while (inbox_.complete() && !step.done && !step.abort) {
     Step more = advance(inbox_.take().at(peer_), rng);
     std::move(more.out.begin(), more.out.end(), std::back_inserter(step.out));

@@ -16,7 +16,7 @@ class SetupMachine final : public Machine {
   SetupMachine(const Curve& curve, KeyId key, EpochId epoch, SessionId sid, PartyId me, PartyId peer);
 
   Step start(Rng& rng) override;
-  Step on_message(const wire::Envelope& envelope, Rng& rng) override;
+  Step on_message(wire::Envelope envelope, Rng& rng) override;
   [[nodiscard]] const DropCounters& dropped() const override { return inbox_.dropped(); }
   [[nodiscard]] std::vector<PartyId> missing() const override { return inbox_.missing(); }
 

@@ -113,14 +113,16 @@ Result<Sent<PresignRound2, PresignMsg2>, Abort> PresignRound1::next(const Inbox<
 
   Sent<PresignRound2, PresignMsg2> sent{PresignRound2(nullptr), {}};
   const Digest echo = presign_echo1(*run);
+  std::vector<std::array<const SecretScalar*, 2>> inputs;
+  for (const auto& instance : run->instances) inputs.push_back({&instance.r, &instance.sk});
   for (auto peer : run->others) {
     auto& state = run->peers.at(peer);
-    const auto& ots = as_alice.at(peer);
     PresignMsg2 message{echo, run->opening, {}};
+    auto products = mul::rvole_send_each(curve, run->binding.towards(run->me, peer), as_alice.at(peer), inputs, rng);
     message.instances.reserve(run->batch());
     for (std::uint32_t b = 0; b < run->batch(); ++b) {
       auto& instance = run->instances[b];
-      auto product = mul::rvole_send(curve, run->binding.towards(run->me, peer).at(b), ots, instance.r, instance.sk, rng);
+      auto& product = products[b];
       const SecretScalar chi = mul::rvole_chi(curve, *state.as_bob, b);
       message.instances.push_back(
           {instance.R, instance.pk, std::move(product.message), {}, {}, declassify(instance.phi - chi)});

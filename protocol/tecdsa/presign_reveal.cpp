@@ -72,10 +72,12 @@ std::optional<Abort> receive_products(PresignRun& run, PartyId peer, const Presi
   auto& state = run.peers.at(peer);
   std::optional<Abort> rvole;
   GammaSum gamma(run, peer);
+  std::vector<const mul::RvoleMessage*> messages;
+  for (const auto& in : message.instances) messages.push_back(&in.rvole);
+  auto products = mul::rvole_receive_each(curve, run.binding.towards(peer, run.me), *state.as_bob, messages);
   for (std::uint32_t b = 0; b < run.batch(); ++b) {
     const auto& in = message.instances[b];
-    auto product =
-        mul::rvole_receive(curve, run.binding.towards(peer, run.me).at(b), *state.as_bob, in.rvole);
+    auto& product = products[b];
     if (!product) {
       if (!rvole) rvole = std::move(product).error();
       continue;

@@ -202,6 +202,49 @@ TEST_P(AnyCurve, message_is_the_one_of_the_written_out_equations) {
   }
 }
 
+// More instances than are hashed side by side. Whatever is done to some messages, each ends as if it were alone.
+TEST_P(AnyCurve, a_batch_at_once_is_the_same_as_one_instance_after_the_other) {
+  constexpr std::uint32_t kMany = 20;
+  const auto ots = ot::extend(pair.leaves, ot::extension_binding(curve), kMany, pair.xi, pair.rng);
+  std::vector<SecretScalar> a;
+  for (std::size_t i = 0; i < 2 * kMany; ++i) a.push_back(SecretScalar::random(curve, pair.rng));
+  std::vector<std::array<const SecretScalar*, 2>> inputs;
+  for (std::size_t b = 0; b < kMany; ++b) inputs.push_back({&a[2 * b], &a[2 * b + 1]});
+  sim::SeededRng one(5), two(5);
+  const auto sent = rvole_send_each(curve, pair.at(0), ots.alice, inputs, one);
+  ASSERT_EQ(sent.size(), kMany);
+  for (std::uint32_t b = 0; b < kMany; ++b) {
+    const auto alone = rvole_send(curve, pair.at(b), ots.alice, *inputs[b][0], *inputs[b][1], two);
+    EXPECT_EQ(sent[b].message.a_tilde, alone.message.a_tilde);
+    EXPECT_EQ(sent[b].message.eta, alone.message.eta);
+    EXPECT_EQ(sent[b].message.mu, alone.message.mu);
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(reveal(sent[b].c[i]), reveal(alone.c[i]));
+  }
+
+  for (const std::uint32_t spoilt : {0U, 7U, 15U, 16U, kMany}) {
+    for (const bool in_form : {false, true}) {
+      std::vector<RvoleMessage> messages;
+      for (const auto& each : sent) messages.push_back(each.message);
+      if (spoilt < kMany && in_form) messages[spoilt].a_tilde.pop_back();
+      if (spoilt < kMany && !in_form) messages[spoilt].mu.bytes[3] ^= 1;
+      std::vector<const RvoleMessage*> received;
+      for (const auto& each : messages) received.push_back(&each);
+      const auto all = rvole_receive_each(curve, pair.at(0), ots.bob, received);
+      ASSERT_EQ(all.size(), kMany);
+      for (std::uint32_t b = 0; b < kMany; ++b) {
+        ASSERT_EQ(all[b].has_value(), b != spoilt) << b;
+        if (!all[b]) {
+          EXPECT_EQ(all[b].error().fault, in_form ? Fault::Malformed : Fault::RvoleCheck);
+          continue;
+        }
+        const SecretScalar chi = rvole_chi(curve, ots.bob, b);
+        for (std::size_t i = 0; i < 2; ++i)
+          EXPECT_TRUE(reveal(sent[b].c[i] + (*all[b])[i] - a[2 * b + i] * chi).is_zero());
+      }
+    }
+  }
+}
+
 // A selective failure: a false a~_j with everything else consistent is a bet on beta_j. It passes if
 // and only if the bet is right. Lost: an abort that costs the set-up. Won on 0: Bob's result is not
 // even touched. Won on 1: D is off by g_j times the error, for the Gamma check to find (a false

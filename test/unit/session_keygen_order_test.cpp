@@ -20,7 +20,7 @@ class Watched final : public session::Machine {
   Watched(KeygenTerms terms, PartyId me, const IdentityKey& identity)
       : machine(std::move(terms), me, identity) {}
   Step start(Rng& rng) override { return look(machine.start(rng)); }
-  Step on_message(const wire::Envelope& envelope, Rng& rng) override {
+  Step on_message(wire::Envelope envelope, Rng& rng) override {
     return look(machine.on_message(envelope, rng));
   }
   [[nodiscard]] const session::DropCounters& dropped() const override { return machine.dropped(); }

@@ -45,7 +45,7 @@ class ScriptedMachine final : public session::Machine {
   };
 
   session::Step start(Rng&) override { return on_start(); }
-  session::Step on_message(const wire::Envelope& envelope, Rng&) override { return on_envelope(envelope); }
+  session::Step on_message(wire::Envelope envelope, Rng&) override { return on_envelope(envelope); }
   [[nodiscard]] const session::DropCounters& dropped() const override { return dropped_; }
   [[nodiscard]] std::vector<PartyId> missing() const override { return {}; }
 
