@@ -1,9 +1,9 @@
 // One party's work for a batch of 64 presignatures, 2 of 3, one thread; and the on-line arithmetic.
 #include <benchmark/benchmark.h>
 
-#include "protocol/group/lanes.h"
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
+#include "test/unit/lanes_used.h"
 #include "test/unit/presign_fixture.h"
 
 namespace quorate {
@@ -62,21 +62,10 @@ void partial_verification(benchmark::State& state) {
 BENCHMARK(partial_verification)->Arg(256)->Arg(384)->Unit(benchmark::kMicrosecond);
 
 /// The second argument is 1 where the computation in words is measured though there be lanes.
-class Chosen {
- public:
-  explicit Chosen(const benchmark::State& state) {
-    if (state.range(1) == 1) use_lanes(Lanes::None);
-  }
-  Chosen(const Chosen&) = delete;
-  Chosen& operator=(const Chosen&) = delete;
-  ~Chosen() { use_lanes(before_); }
-
- private:
-  Lanes before_ = lanes_in_use();
-};
+Lanes lanes_of(const benchmark::State& state) { return state.range(1) == 1 ? Lanes::None : lanes_in_use(); }
 
 void combine_and_verify(benchmark::State& state) {
-  const Chosen lanes(state);
+  const LanesUsed lanes(lanes_of(state));
   Online online(curve_of(state), 1);
   const VerificationKey X(online.lockstep.group().info().X);
   const Scalar r = online.first.items[0].r;
@@ -88,7 +77,7 @@ BENCHMARK(combine_and_verify)->ArgsProduct({{256, 384}, {0, 1}})->Unit(benchmark
 
 /// What adding a key costs: the table of its multiples.
 void verification_key(benchmark::State& state) {
-  const Chosen lanes(state);
+  const LanesUsed lanes(lanes_of(state));
   const Point X = Point::mul_base(Scalar(curve_of(state), 12345));
   benchmark::DoNotOptimize(VerificationKey(X));  // G's
   for (auto _ : state) benchmark::DoNotOptimize(VerificationKey(X));

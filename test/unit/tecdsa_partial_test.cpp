@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include "protocol/group/lanes.h"
 #include "test/sim/seeded_rng.h"
 #include "test/unit/big_number.h"
+#include "test/unit/lanes_used.h"
 #include "test/unit/openssl_verification.h"
 
 namespace quorate {
@@ -23,12 +23,8 @@ struct Case {
 class Verify : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    if (GetParam().lanes == Lanes::Ifma && !lanes_available()) GTEST_SKIP() << "no AVX-512 IFMA";
-    before_ = lanes_in_use();
-    use_lanes(GetParam().lanes);
-  }
-  void TearDown() override {
-    if (!IsSkipped()) use_lanes(before_);
+    if (!can_use(GetParam().lanes)) GTEST_SKIP() << "no AVX-512 IFMA";
+    lanes_.emplace(GetParam().lanes);
   }
   Bytes digest() {
     Bytes out(curve_.scalar_size());
@@ -52,7 +48,7 @@ class Verify : public testing::TestWithParam<Case> {
   const Scalar one_{curve_, 1}, zero_{curve_};
 
  private:
-  Lanes before_ = Lanes::None;
+  std::optional<LanesUsed> lanes_;
 };
 std::string name_of(const testing::TestParamInfo<Case>& info) {
   return "P" + std::to_string(info.param.curve->order_bits()) +
