@@ -51,7 +51,7 @@ Result<void, std::string> CoordinatorServer::open() {
   settings.core.max_in_flight = config_.max_in_flight;
   for (const auto& signer : config_.signers) settings.signers.push_back({signer.id, {signer.host}, signer.port});
   driver_ = std::make_unique<net::CoordinatorDriver>(io_, std::move(settings), rng_);
-  for (const auto& key : config_.keys) driver_->add_key({key.file.key, key.file.curve, key.file.X});
+  for (const auto& key : config_.keys) driver_->add_key({key.file.key, key.file.curve, VerificationKey(key.file.X)});
   driver_->on_blame([this](const coordinator::Verdict& verdict) { blame(verdict); });
   desk_ = std::make_unique<FrontDesk>(
       config_,

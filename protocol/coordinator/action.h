@@ -9,7 +9,7 @@
 #include "protocol/base/result.h"
 #include "protocol/base/sign_error.h"
 #include "protocol/coordinator/monotonic.h"
-#include "protocol/group/point.h"
+#include "protocol/group/verification_key.h"
 #include "protocol/wire/online.h"
 
 namespace quorate::coordinator {
@@ -18,7 +18,7 @@ namespace quorate::coordinator {
 struct KeyInfo {
   KeyId id;
   const Curve* curve = nullptr;
-  Point X;  ///< every signature is verified under it before it leaves
+  VerificationKey X;  ///< every signature is verified under it before it leaves
 };
 
 using RequestHandle = std::uint64_t;

@@ -40,7 +40,7 @@ std::optional<AttemptFailure> collect(Attempt& attempt, PartyId from, const wire
   return std::nullopt;
 }
 
-Result<EcdsaSignature, AttemptFailure> conclude(const Attempt& attempt, const Point& X, const Scalar& m) {
+Result<EcdsaSignature, AttemptFailure> conclude(const Attempt& attempt, const VerificationKey& X, const Scalar& m) {
   std::vector<Scalar> partials;
   partials.reserve(attempt.replies.size());
   for (const auto& reply : attempt.replies) partials.push_back(reply.s);

@@ -57,7 +57,7 @@ std::optional<AttemptFailure> collect(Attempt& attempt, PartyId from, const wire
 
 /// SPEC 6.3, once all T members have answered: sum, low-s, verification under X.
 /// fails BadSum
-Result<EcdsaSignature, AttemptFailure> conclude(const Attempt& attempt, const Point& X, const Scalar& m);
+Result<EcdsaSignature, AttemptFailure> conclude(const Attempt& attempt, const VerificationKey& X, const Scalar& m);
 
 /// What a signer wrote, for our texts: 256 bytes at most, no control characters.
 std::string one_line(std::string_view foreign);

@@ -50,7 +50,7 @@ void Investigations::open(const KeyInfo& key, Suspicion suspicion) {
   c.group.key = suspicion.key;
   c.group.epoch = suspicion.epoch;
   c.group.threshold = suspicion.quorum.size();
-  c.group.X = key.X;
+  c.group.X = key.X.point();
   c.suspicion = std::move(suspicion);
   for (auto id : c.suspicion.quorum) {
     const auto known = pinned_.find(id);

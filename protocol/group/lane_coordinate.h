@@ -234,6 +234,10 @@ class LaneCoordinates {
     const Below<1> plain{{Limbs52::load(words, stride)}};
     return mul(plain, constant(kLaneConstants<L>.r2));
   }
+  /// The same for integers that are in Montgomery form already.
+  static Below<1> load_montgomery(const std::uint64_t* words, std::size_t stride) {
+    return {{Limbs52::load(words, stride)}};
+  }
   static void store(std::uint64_t* words, std::size_t stride, const Element& a) {
     Limbs52::store(words, stride, plain(a));
   }

@@ -17,6 +17,15 @@ struct LaneTask {
   void* work = nullptr;             ///< aligned to 64 bytes; holds secrets afterwards
 };
 
+/// Public points to be added up: x and y of each, as it is or negative.
+struct LaneEntries {
+  /// Montgomery form of the lanes, R = 2^(52 limbs), below p; room for whole groups of eight.
+  const std::uint64_t* points = nullptr;
+  const std::uint8_t* negative = nullptr;  ///< bit i of byte g: point 8 g + i is to be subtracted
+  std::size_t count = 0;                   ///< at least 1
+  std::uint64_t *x = nullptr, *z = nullptr;  ///< the sum's, x = X / Z, plain; Z = 0 is infinity
+};
+
 /// LaneProducts of one curve over one vector type. Constant-time in points and digits; what is infinity among
 /// the points and the numbers of things may be seen.
 struct LaneKernels {
@@ -33,6 +42,8 @@ struct LaneKernels {
   void (*sum)(const LaneTask&);
   /// count (a multiple of 8) points in the form that multiply_base takes: 2 limbs words each.
   void (*prepare_base)(std::uint64_t* out, const std::uint64_t* points, std::size_t count);
+  /// Any points but infinity, equal and opposite ones included. Variable time.
+  void (*sum_var)(const LaneEntries&);
 };
 
 class Curve;

@@ -3,6 +3,7 @@
 #include "protocol/base/ct.h"
 #include "protocol/group/lane_curve.h"
 #include "protocol/group/lane_kernels.h"
+#include "protocol/group/lane_public_sum.h"
 
 namespace quorate {
 
@@ -282,6 +283,6 @@ inline constexpr LaneKernels kLaneKernels{
     LaneProducts<V, L>::kWindows,      sizeof(typename LaneProducts<V, L>::Work),
     sizeof(typename LaneProducts<V, L>::SumWork), LaneProducts<V, L>::multiply,
     LaneProducts<V, L>::multiply_base, LaneProducts<V, L>::sum,
-    LaneProducts<V, L>::prepare_base};
+    LaneProducts<V, L>::prepare_base,  LanePublicSum<V, L>::sum};
 
 }  // namespace quorate

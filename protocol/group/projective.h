@@ -11,6 +11,18 @@ struct Projective {
   FieldElement<N> x, y, z;
 };
 
+/// x = X / Z^2, y = Y / Z^3.
+template <std::size_t N>
+struct Weighted {
+  FieldElement<N> x, y, z;
+};
+
+/// x and y; infinity is nothing that it can hold. On P-256 it fills a cache line.
+template <std::size_t N>
+struct alignas(N == 4 ? 64 : 32) Finite {
+  FieldElement<N> x, y;
+};
+
 /// The group law of a curve y^2 = x^3 - 3x + b of prime order in our own arithmetic, constant-time in the
 /// points. For what OpenSSL has no constant-time or no fast way to do.
 template <std::size_t N>
@@ -59,6 +71,19 @@ class GroupLaw {
       y = f_.sub(f_.mul(slope, f_.sub(xyy4, x)), f_.twice(yyyy4));
     }
     return {f_.mul(x, z), y, f_.mul(f_.square(z), z)};
+  }
+
+  /// P + Q where P is not Q. P = -Q gives Z = 0, and so do P = Q and a P whose Z is 0, for which it does not hold.
+  [[nodiscard]] Weighted<N> add_different(const Weighted<N>& p, const Finite<N>& q) const {
+    const auto zz = f_.square(p.z);
+    const auto h = f_.sub(f_.mul(q.x, zz), p.x);
+    const auto r = f_.sub(f_.mul(f_.mul(q.y, p.z), zz), p.y);
+    const auto hh = f_.square(h), hhh = f_.mul(h, hh), v = f_.mul(p.x, hh);
+    const auto x = f_.sub(f_.square(r), f_.add(hhh, f_.twice(v)));
+    return {x, f_.sub(f_.mul(r, f_.sub(v, x)), f_.mul(p.y, hhh)), f_.mul(p.z, h)};
+  }
+  [[nodiscard]] Projective<N> from_weighted(const Weighted<N>& p) const {
+    return {f_.mul(p.x, p.z), p.y, f_.mul(f_.square(p.z), p.z)};
   }
 
   [[nodiscard]] Projective<N> from_point(const Point& p) const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "protocol/base/secret.h"
+#include "protocol/group/inverse_var.h"
 #include "protocol/group/montgomery.h"
 
 namespace quorate {
@@ -134,6 +135,14 @@ BasicScalar<kSecret> BasicScalar<kSecret>::invert() const {
   BasicScalar result(*curve_);
   const Modulus& m = curve_->order();
   mont::with_width(m, [&]<std::size_t N>() { mont::invert<N>(m, result.limbs_.data(), limbs_.data()); });
+  return result;
+}
+
+template <bool kSecret>
+BasicScalar<kSecret> BasicScalar<kSecret>::invert_var() const requires(!kSecret) {
+  BasicScalar result(*curve_);
+  const Modulus& m = curve_->order();
+  mont::with_width(m, [&]<std::size_t N>() { InverseVar<N>(m).invert(result.limbs_.data(), limbs_.data()); });
   return result;
 }
 

@@ -51,6 +51,8 @@ class BasicScalar {
   [[nodiscard]] BasicScalar negate() const;
   /// Constant-time (Fermat). Zero gives zero.
   [[nodiscard]] BasicScalar invert() const;
+  /// The same in variable time, several times as fast.
+  [[nodiscard]] BasicScalar invert_var() const requires(!kSecret);
   [[nodiscard]] BasicScalar clone() const { return from_montgomery(*curve_, limbs_); }
   void wipe() { ct::wipe(limbs_.data(), sizeof limbs_); }
 

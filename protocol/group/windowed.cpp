@@ -3,44 +3,16 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "protocol/group/multiples.h"
+
 namespace quorate {
 
 template <std::size_t N>
-Windowed<N>::Windowed(const Curve& curve) : law_(curve), windows_(curve.order_bits() / kWidth + 1) {
-  // The highest window reaches above the top bit, so that its digit is not negative.
-  fill_base_table(Point::generator(curve));
-}
-
-template <std::size_t N>
-void Windowed<N>::fill_base_table(const Point& generator) {
-  const Field<N>& f = law_.field();
-  std::vector<Projective<N>> points;
-  points.reserve(windows_ * kEntries);
-  Projective<N> step = law_.from_point(generator);
-  for (std::size_t w = 0; w < windows_; ++w) {
-    points.push_back(step);
-    for (std::size_t j = 1; j < kEntries; ++j) points.push_back(law_.add(points.back(), step));
-    step = law_.double_repeatedly(step, kWidth);
-  }
-  // One inversion for all: before[i] is the product of all z ahead of i. No z is 0 on a real curve; on the
-  // toy curve a multiple of G may be infinity, which is kept as (0, 0).
-  std::vector<FieldElement<N>> before;
-  before.reserve(points.size());
-  auto product = f.one();
-  for (const auto& p : points) {
-    before.push_back(product);
-    product = f.choose(f.is_zero(p.z), f.mul(product, p.z), product);
-  }
-  auto inverse = f.invert(product);
-  base_.resize(points.size());
-  for (std::size_t i = points.size(); i-- > 0;) {
-    const std::uint64_t infinite = f.is_zero(points[i].z);
-    if (infinite != 0) continue;
-    const auto z = f.mul(inverse, before[i]);
-    inverse = f.mul(inverse, points[i].z);
-    base_[i] = {f.mul(points[i].x, z), f.mul(points[i].y, z)};
-  }
-}
+Windowed<N>::Windowed(const Curve& curve)
+    : law_(curve),
+      // The highest window reaches above the top bit, so that its digit is not negative.
+      windows_(curve.order_bits() / kWidth + 1),
+      base_(multiples(law_, Point::generator(curve), kWidth, windows_)) {}
 
 /// Booth's recoding: the five bits of the window and the one below it, as a digit of weight 2^(5 window).
 template <std::size_t N>
@@ -115,17 +87,14 @@ Projective<N> Windowed<N>::base_product(const Limbs& k) const {
   Projective<N> sum = law_.infinity();
   for (std::size_t w = 0; w < windows_; ++w) {
     const Digit d = digit(k, w);
-    const Entry* row = &base_[w * kEntries];
-    Entry chosen{{}, f.one()};
+    const Finite<N>* row = &base_[w * kEntries];
+    Finite<N> chosen{{}, f.one()};
     for (std::size_t j = 0; j < kEntries; ++j) {
       const std::uint64_t here = ct::is_zero(d.magnitude ^ (j + 1));
       chosen.x = f.choose(here, chosen.x, row[j].x);
       chosen.y = f.choose(here, chosen.y, row[j].y);
     }
-    // 0 is at infinity, and so is a table entry (0, 0).
-    const std::uint64_t infinite = f.is_zero(chosen.x) & f.is_zero(chosen.y);
-    const std::uint64_t zero = ct::is_zero(d.magnitude) | infinite;
-    Projective<N> q{chosen.x, f.choose(infinite, chosen.y, f.one()), f.choose(zero, f.one(), {})};
+    Projective<N> q{chosen.x, chosen.y, f.choose(ct::is_zero(d.magnitude), f.one(), {})};
     sum = law_.add(sum, with_sign(q, d));
   }
   return sum;

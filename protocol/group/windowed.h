@@ -31,9 +31,6 @@ class Windowed {
   static constexpr std::size_t kTogether = 32;  ///< points whose tables fit the fast caches
   static constexpr std::size_t kWidth = 5;
   static constexpr std::size_t kEntries = std::size_t{1} << (kWidth - 1);
-  struct Entry {
-    FieldElement<N> x, y;
-  };
   /// A signed digit of a scalar: -16..16.
   struct Digit {
     std::uint64_t magnitude, negative;
@@ -50,11 +47,10 @@ class Windowed {
   [[nodiscard]] bool closes(Projective<N>& p, const Limbs& g, const Point& q) const;
   [[nodiscard]] Projective<N> add_up(std::span<const Homogeneous> parts) const;
   [[nodiscard]] Point finish(Projective<N>& sum) const;
-  void fill_base_table(const Point& generator);
 
   GroupLaw<N> law_;
   std::size_t windows_;
-  std::vector<Entry> base_;  ///< at kEntries w + j: (j + 1) 2^(kWidth w) G
+  std::vector<Finite<N>> base_;  ///< at kEntries w + j: (j + 1) 2^(kWidth w) G
 };
 
 /// One instance a curve, made at the first call.

@@ -323,7 +323,10 @@ class SignClient::Impl {
   }
 
   void add_key(const PublicKey& key) {
-    auto* node = new KeyNode{{key.id, key.curve, key.point}, keys_.load()};
+    // Servers load the same key again at each reload; its table is large.
+    for (const KeyNode* known = keys_.load(); known != nullptr; known = known->next)
+      if (known->key.id == key.id) return;
+    auto* node = new KeyNode{{key.id, key.curve, VerificationKey(key.point)}, keys_.load()};
     while (!keys_.compare_exchange_weak(node->next, node)) {
     }
     if (Engine* engine = running()) {

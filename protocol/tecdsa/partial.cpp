@@ -20,15 +20,14 @@ Digest signed_partial_digest(const Binding& binding, const Digest& record, std::
   return std::move(t).digest();
 }
 
-bool verify_ecdsa(const Point& X, const Scalar& m, const EcdsaSignature& signature) {
+bool verify_ecdsa(const VerificationKey& X, const Scalar& m, const EcdsaSignature& signature) {
   if (signature.r.is_zero() || signature.s.is_zero()) return false;
-  const Scalar w = signature.s.invert();
-  const Point V = mul_add_var(m * w, signature.r * w, X);
-  return !V.is_infinity() && V.x_mod_order() == signature.r;
+  const Scalar w = signature.s.invert_var();
+  return X.reaches_var(m * w, signature.r * w, signature.r);
 }
 
-Result<EcdsaSignature, Abort> combine(const Point& X, const Scalar& m, const Scalar& r, std::span<const Scalar> partials) {
-  Scalar s(X.curve());
+Result<EcdsaSignature, Abort> combine(const VerificationKey& X, const Scalar& m, const Scalar& r, std::span<const Scalar> partials) {
+  Scalar s(X.point().curve());
   for (const auto& partial : partials) s = s + partial;
   EcdsaSignature signature{r, s.is_high() ? s.negate() : s};
   if (!verify_ecdsa(X, m, signature))

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "protocol/group/verification_key.h"
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/presignature.h"
 
@@ -19,7 +20,7 @@ bool verify_partial(const Point& R, const Point& K, const Point& C, const Scalar
 
 /// SPEC 6.3: s = sum s_i, low-s, verified under X before it is returned.
 /// fails BadPartial, nobody: somebody's partial is wrong; the records tell whose
-Result<EcdsaSignature, Abort> combine(const Point& X, const Scalar& m, const Scalar& r, std::span<const Scalar> partials);
+Result<EcdsaSignature, Abort> combine(const VerificationKey& X, const Scalar& m, const Scalar& r, std::span<const Scalar> partials);
 
 /// SPEC 6.4: what a signer's identity key signs when it confirms a partial: binding (key, epoch, sid, signer,
 /// index), record digest, context number, digest algorithm, whole content, s_i.
@@ -27,6 +28,6 @@ Digest signed_partial_digest(const Binding& binding, const Digest& record, std::
                              MessageDigest algorithm, ByteView content, const Scalar& s);
 
 /// Plain ECDSA verification of (r, s) for the message scalar m under X. Variable time.
-bool verify_ecdsa(const Point& X, const Scalar& m, const EcdsaSignature& signature);
+bool verify_ecdsa(const VerificationKey& X, const Scalar& m, const EcdsaSignature& signature);
 
 }  // namespace quorate

@@ -34,6 +34,13 @@ void scalar_invert(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(a = a.invert());
 }
 
+void scalar_invert_var(benchmark::State& state) {
+  auto random = rng();
+  Scalar a = Scalar::random_nonzero(curve_of(state), random);
+  const Scalar one(curve_of(state), 1);
+  for (auto _ : state) benchmark::DoNotOptimize(a = a.invert_var() + one);
+}
+
 void scalar_reduce_wide(benchmark::State& state) {
   auto random = rng();
   const Curve& curve = curve_of(state);
@@ -136,6 +143,7 @@ void hash_to_point(benchmark::State& state) {
 void both_curves(benchmark::internal::Benchmark* b) { b->Arg(256)->Arg(384); }
 BENCHMARK(scalar_multiply)->Apply(both_curves);
 BENCHMARK(scalar_invert)->Apply(both_curves);
+BENCHMARK(scalar_invert_var)->Apply(both_curves);
 BENCHMARK(scalar_reduce_wide)->Apply(both_curves);
 BENCHMARK(inner_product)->Apply(both_curves);
 BENCHMARK(base_multiply)->Apply(both_curves);

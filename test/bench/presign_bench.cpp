@@ -3,6 +3,7 @@
 
 #include "protocol/tecdsa/message.h"
 #include "protocol/tecdsa/partial.h"
+#include "test/unit/lanes_used.h"
 #include "test/unit/presign_fixture.h"
 
 namespace quorate {
@@ -60,15 +61,28 @@ void partial_verification(benchmark::State& state) {
 }
 BENCHMARK(partial_verification)->Arg(256)->Arg(384)->Unit(benchmark::kMicrosecond);
 
+/// The second argument is 1 where the computation in words is measured though there be lanes.
+Lanes lanes_of(const benchmark::State& state) { return state.range(1) == 1 ? Lanes::None : lanes_in_use(); }
+
 void combine_and_verify(benchmark::State& state) {
+  const LanesUsed lanes(lanes_of(state));
   Online online(curve_of(state), 1);
-  const Point X = online.lockstep.group().info().X;
+  const VerificationKey X(online.lockstep.group().info().X);
   const Scalar r = online.first.items[0].r;
   const std::vector<Scalar> partials{partial_sign(std::move(online.first.items[0]), online.m),
                                      partial_sign(std::move(online.second.items[0]), online.m)};
   for (auto _ : state) benchmark::DoNotOptimize(combine(X, online.m, r, partials));
 }
-BENCHMARK(combine_and_verify)->Arg(256)->Arg(384)->Unit(benchmark::kMicrosecond);
+BENCHMARK(combine_and_verify)->ArgsProduct({{256, 384}, {0, 1}})->Unit(benchmark::kMicrosecond);
+
+/// What adding a key costs: the table of its multiples.
+void verification_key(benchmark::State& state) {
+  const LanesUsed lanes(lanes_of(state));
+  const Point X = Point::mul_base(Scalar(curve_of(state), 12345));
+  benchmark::DoNotOptimize(VerificationKey(X));  // G's
+  for (auto _ : state) benchmark::DoNotOptimize(VerificationKey(X));
+}
+BENCHMARK(verification_key)->ArgsProduct({{256, 384}, {0, 1}})->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace quorate

@@ -31,7 +31,7 @@ TEST_P(ToyRuns, every_batch_ends_with_good_presignatures_or_with_nobody_blamed) 
       continue;
     }
     ++good;
-    const Point& X = lockstep.group().info().X;
+    const VerificationKey X(lockstep.group().info().X);
     for (std::uint32_t b = 0; b < 2; ++b) {
       const auto record = *ended.begin()->second->record->record(b);
       EXPECT_TRUE(record_valid(lockstep.group().info(), record));

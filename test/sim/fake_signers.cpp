@@ -335,7 +335,7 @@ std::vector<Bytes> FakeSigners::notices(PartyId id) const {
 
 bool verifies(const net::PublicKey& key, wire::DigestAlgorithm digest, ByteView content, const Scalar& r, const Scalar& s) {
   const auto algorithm = message_digest_from(static_cast<std::uint8_t>(digest));
-  return algorithm && verify_ecdsa(key.point, message_scalar(*key.curve, *algorithm, content), {r, s});
+  return algorithm && verify_ecdsa(VerificationKey(key.point), message_scalar(*key.curve, *algorithm, content), {r, s});
 }
 
 }  // namespace quorate::test

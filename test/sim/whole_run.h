@@ -127,7 +127,7 @@ class WholeRun {
       tap_({wire::MessageType::SignReply, request_id, id, kNobody,
             wire::encode(wire::SignReply{presignature, r, record, partials.back(), {}})});
     }
-    return combine(info().X, m, r, partials);
+    return combine(VerificationKey(info().X), m, r, partials);
   }
 
   [[nodiscard]] const PublicKeyInfo& info() const { return shares_.begin()->second.info; }

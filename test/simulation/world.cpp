@@ -12,7 +12,7 @@ World::World(Settings settings)
     : settings_(settings),
       rng_(settings.seed, "world"),
       fleet_(settings.fleet, settings.seed),
-      key_{fleet_.info().key, fleet_.info().curve, fleet_.info().X} {
+      key_{fleet_.info().key, fleet_.info().curve, VerificationKey(fleet_.info().X)} {
   nodes_.resize(settings_.busy + settings_.idle);
   for (std::size_t c = 0; c < nodes_.size(); ++c) {
     nodes_[c].name = "c-" + std::to_string(c);

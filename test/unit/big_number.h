@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "protocol/group/scalar.h"
+#include "protocol/group/point.h"
 
 namespace quorate::reference {
 
@@ -104,6 +104,14 @@ class Number {
   }
   std::unique_ptr<BIGNUM, Free> value_;
 };
+
+/// k P, not with our own arithmetic.
+inline Point by_openssl(const Scalar& k, const Point& p) {
+  Point out(p.curve());
+  if (EC_POINT_mul(p.curve().group(), const_cast<EC_POINT*>(out.get()), nullptr, p.get(), Number(k).get(), nullptr) != 1)
+    throw std::runtime_error("the reference arithmetic failed");
+  return out;
+}
 
 /// Values where carries, borrows and final subtractions go wrong: near 0, n/2, n and around word borders.
 inline std::vector<Scalar> edge_scalars(const Curve& curve) {

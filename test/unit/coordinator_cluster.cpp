@@ -27,7 +27,7 @@ FakeCluster::FakeCluster(Options options) : options_(std::move(options)), rng_(o
   const Curve& curve = *options_.curve;
   x_ = Scalar::random_nonzero(curve, rng_);
   key_ = rng_.make_id<KeyId>();
-  info_ = {key_, &curve, Point::mul_base(x_)};
+  info_ = {key_, &curve, VerificationKey(Point::mul_base(x_))};
   const auto epoch = rng_.make_id<EpochId>();
   for (std::size_t i = 1; i <= options_.signers; ++i) {
     const auto id = static_cast<PartyId>(i);

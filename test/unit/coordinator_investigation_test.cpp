@@ -99,7 +99,7 @@ class InvestigationTest : public testing::Test {
   sim::DealtGroup group_ = sim::deal_key(curve_, 4, 3, rng_);
   sim::DealtBatch batch_ = sim::deal_batch(group_, quorum_, 3, rng_);
   Identities pinned_ = sim::identities_of(group_);
-  KeyInfo key_{group_.info().key, &curve_, group_.info().X};
+  KeyInfo key_{group_.info().key, &curve_, VerificationKey(group_.info().X)};
   Suspicion suspicion_{AttemptFailure::BadSum, key_.id, group_.info().epoch, quorum_, batch_.id(kIndex),
                        wire::Context::Tls13ServerCertificateVerify, wire::DigestAlgorithm::Sha256, Bytes{'x', 'y'}, {}};
   Scalar m_ = message_scalar(curve_, MessageDigest::Sha256, Bytes{'x', 'y'});

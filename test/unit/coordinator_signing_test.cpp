@@ -150,7 +150,8 @@ TEST(CoordinatorSigning, WarmQuorumsSurviveAnySingleLoss) {
 TEST(CoordinatorSigning, TwoKeysAreServedIndependently) {
   FakeCluster cluster;
   cluster.start();
-  const KeyInfo other{KeyId::from(Bytes(32, 9)).value(), &Curve::p256(), Point::generator(Curve::p256())};
+  const KeyInfo other{KeyId::from(Bytes(32, 9)).value(), &Curve::p256(),
+                      VerificationKey(Point::generator(Curve::p256()))};
   cluster.coordinator().add_key(other);
   EXPECT_NE(cluster.coordinator().readiness(other.id).state, Readiness::State::Ready);
   EXPECT_EQ(cluster.coordinator().readiness(cluster.key()).state, Readiness::State::Ready);

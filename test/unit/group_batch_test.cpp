@@ -5,35 +5,24 @@
 
 #include "protocol/group/coordinates.h"
 #include "protocol/group/lane_coordinate.h"
-#include "protocol/group/lanes.h"
 #include "test/sim/seeded_rng.h"
 #include "test/unit/big_number.h"
+#include "test/unit/lanes_used.h"
 
 namespace quorate {
 namespace {
 
-Point by_openssl(const Scalar& k, const Point& p) {
-  const reference::Number number(k);
-  Point out(p.curve());
-  EXPECT_EQ(EC_POINT_mul(p.curve().group(), const_cast<EC_POINT*>(out.get()), nullptr, p.get(), number.get(),
-                         nullptr),
-            1);
-  return out;
-}
+using reference::by_openssl;
 
 class Batch : public testing::TestWithParam<Lanes> {
  protected:
   void SetUp() override {
-    if (GetParam() == Lanes::Ifma && !lanes_available()) GTEST_SKIP() << "no AVX-512 IFMA";
-    before_ = lanes_in_use();
-    use_lanes(GetParam());
-  }
-  void TearDown() override {
-    if (!IsSkipped()) use_lanes(before_);
+    if (!can_use(GetParam())) GTEST_SKIP() << "no AVX-512 IFMA";
+    lanes_.emplace(GetParam());
   }
 
  private:
-  Lanes before_ = Lanes::None;
+  std::optional<LanesUsed> lanes_;
 };
 std::string name_of(const testing::TestParamInfo<Lanes>& info) {
   return info.param == Lanes::None ? "OneByOne" : info.param == Lanes::Portable ? "Portable" : "Ifma";

@@ -8,14 +8,7 @@
 namespace quorate {
 namespace {
 
-Point by_openssl(const Scalar& k, const Point& p) {
-  const reference::Number number(k);
-  Point out(p.curve());
-  EXPECT_EQ(EC_POINT_mul(p.curve().group(), const_cast<EC_POINT*>(out.get()), nullptr, p.get(), number.get(),
-                         nullptr),
-            1);
-  return out;
-}
+using reference::by_openssl;
 
 template <std::size_t N>
 Projective<N> scaled(const GroupLaw<N>& law, const Point& p, std::uint64_t factor) {

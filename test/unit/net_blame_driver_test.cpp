@@ -34,7 +34,7 @@ class BlameDriverTest : public testing::Test {
     };
     hooks.quarantine = [this](const std::set<PartyId>& now) { quarantined_ = now; };
     driver_ = std::make_shared<BlameDriver>(io_, all, pinned, rng_, hooks);
-    driver_->add_key({key_, &Curve::p256(), Point::mul_base(Scalar(Curve::p256(), 7))});
+    driver_->add_key({key_, &Curve::p256(), VerificationKey(Point::mul_base(Scalar(Curve::p256(), 7)))});
     driver_->on_blame([this](const coordinator::Verdict&) { ++told_; });
   }
 

@@ -86,7 +86,7 @@ struct Cluster {
       r = batch.items[0].r;
       partials.push_back(partial_sign(std::move(batch.items[0]), m));
     }
-    EXPECT_TRUE(combine(shares.begin()->second.info.X, m, r, partials));
+    EXPECT_TRUE(combine(VerificationKey(shares.begin()->second.info.X), m, r, partials));
   }
 
   const Curve& curve;

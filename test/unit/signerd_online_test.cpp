@@ -111,7 +111,7 @@ TEST_F(SingleUse, partials_of_all_members_make_a_signature) {
   ASSERT_TRUE(one && two);
   EXPECT_EQ(one->r, two->r);
   EXPECT_EQ(one->record, two->record);
-  EXPECT_TRUE(combine(lockstep.group().info().X, m, one->r, std::vector{one->s, two->s}));
+  EXPECT_TRUE(combine(VerificationKey(lockstep.group().info().X), m, one->r, std::vector{one->s, two->s}));
 }
 
 TEST_F(SingleUse, an_identical_request_gets_the_same_partial_from_anyone_who_may_ask) {

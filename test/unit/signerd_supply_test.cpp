@@ -78,7 +78,7 @@ class Supply : public testing::Test {
       partials.push_back(reply.s);
       r = reply.r;
     }
-    return combine(key(1).info().X, m, *r, partials).has_value();
+    return combine(VerificationKey(key(1).info().X), m, *r, partials).has_value();
   }
   /// The batches that `by` has begun since `sent` was cleared.
   std::vector<PresignPlan> started(PartyId by, const Quorum& quorum) {

@@ -1,35 +1,15 @@
-#include <openssl/ecdsa.h>
-#include <openssl/x509.h>
-
 #include <set>
 
+#include "test/unit/openssl_verification.h"
 #include "test/unit/presign_fixture.h"
 
 namespace quorate {
 namespace {
 
-/// Verifies with OpenSSL, not with our own arithmetic.
-bool openssl_verifies(const Point& X, ByteView digest, const EcdsaSignature& signature) {
-  const Bytes spki = spki_der(X), r = signature.r.encode(), s = signature.s.encode();
-  const unsigned char* at = spki.data();
-  EVP_PKEY* key = d2i_PUBKEY(nullptr, &at, static_cast<long>(spki.size()));
-  ECDSA_SIG* sig = ECDSA_SIG_new();
-  ECDSA_SIG_set0(sig, BN_bin2bn(r.data(), static_cast<int>(r.size()), nullptr),
-                 BN_bin2bn(s.data(), static_cast<int>(s.size()), nullptr));
-  unsigned char* der = nullptr;
-  const int size = i2d_ECDSA_SIG(sig, &der);
-  EVP_PKEY_CTX* context = EVP_PKEY_CTX_new(key, nullptr);
-  const bool ok = EVP_PKEY_verify_init(context) == 1 &&
-                  EVP_PKEY_verify(context, der, static_cast<std::size_t>(size), digest.data(), digest.size()) == 1;
-  EVP_PKEY_CTX_free(context);
-  OPENSSL_free(der);
-  ECDSA_SIG_free(sig);
-  EVP_PKEY_free(key);
-  return ok;
-}
-
 void expect_signatures(PresignLockstep& lockstep, std::map<PartyId, Result<PresignedBatch, Abort>> ended) {
   const auto& info = lockstep.group().info();
+  const VerificationKey X(info.X);
+  const reference::OpensslKey openssl(info.X);
   const auto& quorum = lockstep.plan().quorum;
   ASSERT_EQ(ended.size(), quorum.size());
   for (const auto& [id, result] : ended) ASSERT_TRUE(result) << id << ": " << result.error().what();
@@ -50,12 +30,12 @@ void expect_signatures(PresignLockstep& lockstep, std::map<PartyId, Result<Presi
       EXPECT_TRUE(verify_partial(record->R, record->K[j], record->C[j], m, r, partials.back()));
       EXPECT_FALSE(verify_partial(record->R, record->K[j], record->C[j], m, r, partials.back() + Scalar(*info.curve, 1)));
     }
-    auto signature = combine(info.X, m, r, partials);
+    auto signature = combine(X, m, r, partials);
     ASSERT_TRUE(signature) << signature.error().what();
     EXPECT_FALSE(signature->s.is_high());
-    EXPECT_TRUE(openssl_verifies(info.X, digest, *signature));
+    EXPECT_TRUE(openssl.verifies(digest, signature->r, signature->s));
     partials[0] = partials[0] + Scalar(*info.curve, 1);
-    EXPECT_FALSE(combine(info.X, m, r, partials));
+    EXPECT_FALSE(combine(X, m, r, partials));
   }
 }
 
