@@ -15,6 +15,9 @@ struct LaneTask {
   std::uint64_t* out = nullptr;
   std::uint64_t* faults = nullptr;  ///< eight words that get bits where a result is not on the curve
   void* work = nullptr;             ///< aligned to 64 bytes; holds secrets afterwards
+  /// For add_hashes: both field elements of each item, plain and below p; and whether to subtract.
+  const std::uint64_t* fields = nullptr;
+  bool subtract = false;
 };
 
 /// LaneProducts of one curve over one vector type. Constant-time in points and digits; what is infinity among
@@ -33,6 +36,8 @@ struct LaneKernels {
   void (*sum)(const LaneTask&);
   /// count (a multiple of 8) points in the form that multiply_base takes: 2 limbs words each.
   void (*prepare_base)(std::uint64_t* out, const std::uint64_t* points, std::size_t count);
+  /// P + H or P - H for any points P, H being the sum of the mapped fields (RFC 9380).
+  void (*add_hashes)(const LaneTask&);
 };
 
 class Curve;
