@@ -88,12 +88,6 @@ std::vector<Affine> affine_all(std::span<const Point> points) {
   return out;
 }
 
-Point from_affine(const Curve& curve, const Limbs& x, const Limbs& y) {
-  auto out = Point::decode(curve, uncompressed(curve, x, y));
-  require(out.has_value());
-  return std::move(*out);
-}
-
 Bytes uncompressed(const Curve& curve, const Limbs& x, const Limbs& y) {
   const std::size_t size = curve.field_size();
   Bytes out(1 + 2 * size);

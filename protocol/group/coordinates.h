@@ -27,10 +27,6 @@ Jacobian jacobian(const Point& p);
 /// Of points of one curve, with one field inversion.
 std::vector<Affine> affine_all(std::span<const Point> points);
 
-/// The point (x, y) in plain integers. It must be on the curve; ends the process otherwise, as a fault in
-/// the arithmetic must not leave this floor.
-Point from_affine(const Curve& curve, const Limbs& x, const Limbs& y);
-
 /// 0x04, x, y: field_size() bytes each, big-endian.
 Bytes uncompressed(const Curve& curve, const Limbs& x, const Limbs& y);
 

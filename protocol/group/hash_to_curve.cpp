@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "protocol/group/lane_batch.h"
 #include "protocol/group/projective.h"
 
 namespace quorate {
@@ -43,14 +44,32 @@ class Suite {
   Suite& operator=(const Suite&) = delete;
 
   [[nodiscard]] Point hash(ByteView message, ByteView dst) const {
-    Bytes uniform = expand_message_xmd(curve_.digest_name(), message, dst, 2 * wide_);
-    const auto q0 = projective(map(f_.reduce(ByteView(uniform).first(wide_))));
-    const auto q1 = projective(map(f_.reduce(ByteView(uniform).last(wide_))));
-    ct::wipe(uniform.data(), uniform.size());
-    return law_.to_point(law_.add(q0, q1));
+    return law_.to_point(mapped(fields(message, dst)));
   }
 
+  [[nodiscard]] Point add(const Point& p, ByteView message, ByteView dst, bool subtract) const {
+    auto hash = mapped(fields(message, dst));
+    if (subtract) hash.y = f_.negate(hash.y);
+    auto addend = law_.from_point(p);
+    ct::poison(&addend, sizeof addend);  // its time says nothing of the coordinates
+    return law_.to_point(law_.add(addend, hash));
+  }
+
+  /// hash_to_field of the RFC: two elements.
+  [[nodiscard]] std::array<Element, 2> fields(ByteView message, ByteView dst) const {
+    Bytes uniform = expand_message_xmd(curve_.digest_name(), message, dst, 2 * wide_);
+    const std::array<Element, 2> u = {f_.reduce(ByteView(uniform).first(wide_)),
+                                      f_.reduce(ByteView(uniform).last(wide_))};
+    ct::wipe(uniform.data(), uniform.size());
+    return u;
+  }
+  [[nodiscard]] Limbs plain(const Element& u) const { return f_.plain(u); }
+
  private:
+  [[nodiscard]] Projective<N> mapped(const std::array<Element, 2>& u) const {
+    return law_.add(projective(map(u[0])), projective(map(u[1])));
+  }
+
   /// Simplified SWU, straight-line (RFC 9380 appendix F.2), with x as a fraction.
   [[nodiscard]] Mapped<N> map(const Element& u) const {
     const auto zuu = f_.mul(z_, f_.square(u));
@@ -99,20 +118,65 @@ Point hash_to_toy(const Curve& curve, ByteView message, ByteView dst) {
   return Point::mul_base(SecretScalar::reduce(curve, uniform));
 }
 
+const Suite<4>& p256_suite() {
+  static const Suite<4> suite(Curve::p256(), 10, 48);
+  return suite;
+}
+const Suite<6>& p384_suite() {
+  static const Suite<6> suite(Curve::p384(), 12, 72);
+  return suite;
+}
+
+/// Calls f with the real curve's suite.
+template <class F>
+auto with_suite(const Curve& curve, F&& f) {
+  return curve.id() == CurveId::P256 ? f(p256_suite()) : f(p384_suite());
+}
+
+std::vector<Point> combine(std::span<const Point> p, std::span<const Digest> messages, ByteView dst,
+                           bool subtract) {
+  require(p.size() == messages.size());
+  std::vector<Point> out;
+  if (p.empty()) return out;
+  const Curve& curve = p.front().curve();
+  for (const auto& point : p) require(point.valid() && &point.curve() == &curve);
+  if (const LaneKernels* kernels = lane_kernels(curve)) {
+    SecretVector<Limbs> fields(2 * p.size());
+    with_suite(curve, [&](const auto& suite) {
+      for (std::size_t i = 0; i < p.size(); ++i) {
+        const auto u = suite.fields(messages[i].view(), dst);
+        for (std::size_t half = 0; half < 2; ++half) fields.reveal()[2 * i + half] = suite.plain(u[half]);
+      }
+    });
+    return lane_add_hashes(*kernels, curve, p, fields.reveal(), subtract);
+  }
+  out.reserve(p.size());
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    const auto message = messages[i].view();
+    if (curve.is_toy()) {
+      const Point hash = hash_to_toy(curve, message, dst);
+      out.push_back(subtract ? p[i] - hash : p[i] + hash);
+    } else {
+      out.push_back(
+          with_suite(curve, [&](const auto& suite) { return suite.add(p[i], message, dst, subtract); }));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Point hash_to_curve(const Curve& curve, ByteView message, ByteView dst) {
-  static const Suite<4> p256(Curve::p256(), 10, 48);
-  static const Suite<6> p384(Curve::p384(), 12, 72);
-  switch (curve.id()) {
-    case CurveId::P256:
-      return p256.hash(message, dst);
-    case CurveId::P384:
-      return p384.hash(message, dst);
-    case CurveId::Toy:
-      return hash_to_toy(curve, message, dst);
-  }
-  std::abort();
+  if (curve.is_toy()) return hash_to_toy(curve, message, dst);
+  return with_suite(curve, [&](const auto& suite) { return suite.hash(message, dst); });
+}
+
+std::vector<Point> add_hashes(std::span<const Point> p, std::span<const Digest> messages, ByteView dst) {
+  return combine(p, messages, dst, false);
+}
+
+std::vector<Point> subtract_hashes(std::span<const Point> p, std::span<const Digest> messages, ByteView dst) {
+  return combine(p, messages, dst, true);
 }
 
 }  // namespace quorate

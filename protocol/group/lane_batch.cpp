@@ -175,6 +175,36 @@ std::vector<Point> lane_base_products(const LaneKernels& kernels, const Curve& c
   return points_of(curve, out, 0, k.size());
 }
 
+std::vector<Point> lane_add_hashes(const LaneKernels& kernels, const Curve& curve, std::span<const Point> p,
+                                   std::span<const Limbs> fields, bool subtract) {
+  const std::size_t groups = groups_of(p.size());
+  require(fields.size() == 2 * p.size());
+  PointWords points(kernels, groups), out(kernels, groups);
+  SecretVector<std::uint64_t> words(2 * kernels.words * groups * kLanes);
+  const auto coordinates = affine_all(p);
+  for (std::size_t i = 0; i < p.size(); ++i) {
+    points.set(i, coordinates[i]);
+    for (std::size_t half = 0; half < 2; ++half)
+      std::copy_n(fields[2 * i + half].begin(), kernels.words,
+                  words.reveal().begin() + static_cast<std::ptrdiff_t>((2 * i + half) * kernels.words));
+  }
+  ct::poison(points.get(), points.bytes());
+  std::uint64_t faults[kLanes] = {};
+  {
+    const Workspace work(kernels.work_size);
+    kernels.add_hashes({.points = points.get(),
+                        .groups = groups,
+                        .out = out.get(),
+                        .faults = faults,
+                        .work = work.get(),
+                        .fields = words.reveal().data(),
+                        .subtract = subtract});
+  }
+  require_no_fault(faults);
+  ct::unpoison(out.get(), out.bytes());
+  return points_of(curve, out, 0, p.size());
+}
+
 SecretVector<Homogeneous> lane_sum(const LaneKernels& kernels, const Curve&, std::span<const Limbs> k,
                                    std::span<const Point> p, std::size_t bits) {
   const std::size_t groups = groups_of(p.size()), windows = bits / kWidth + 1;

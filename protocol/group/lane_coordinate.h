@@ -14,6 +14,10 @@ struct LanePrime<5> {
   static constexpr std::uint64_t kP[] = {0xffffffffffffffff, 0x00000000ffffffff, 0, 0xffffffff00000001};
   static constexpr std::uint64_t kB[] = {0x3bce3c3e27d2604b, 0x651d06b0cc53b0f6, 0xb3ebbd55769886bc,
                                          0x5ac635d8aa3a93e7};
+  /// -Z of RFC 9380, and a square root of it.
+  static constexpr std::uint64_t kMinusZ[] = {10, 0, 0, 0};
+  static constexpr std::uint64_t kRoot[] = {0x2ccd3427e433c47f, 0x7b8d1ff84c55d5b6, 0xc978fc675180aab2,
+                                            0xda538e3be1d89b99};
   static constexpr std::size_t kBits = 256;
   /// Multiples of p that products and tidy limbs have room for: 2^260 / p.
   static constexpr std::uint64_t kRoom = 16;
@@ -28,6 +32,9 @@ struct LanePrime<8> {
                                          0xffffffffffffffff, 0xffffffffffffffff, 0xffffffffffffffff};
   static constexpr std::uint64_t kB[] = {0x2a85c8edd3ec2aef, 0xc656398d8a2ed19d, 0x0314088f5013875a,
                                          0x181d9c6efe814112, 0x988e056be3f82d19, 0xb3312fa7e23ee7e4};
+  static constexpr std::uint64_t kMinusZ[] = {12, 0, 0, 0, 0, 0};
+  static constexpr std::uint64_t kRoot[] = {0x14e2ec69f5a626b3, 0x3c0de1f8a80f7e19, 0x1f872fcb9ccb80c5,
+                                            0x7f98e383d68b5387, 0x71f0500e83da2fdd, 0x2accb4a656b0249c};
   static constexpr std::size_t kBits = 384;
   static constexpr std::uint64_t kRoom = std::uint64_t{1} << 32;
   static constexpr std::uint64_t kRest = 32;
@@ -37,13 +44,17 @@ struct LanePrime<8> {
 template <std::size_t L>
 struct LaneConstants {
   std::uint64_t p[L] = {}, one[L] = {}, r2[L] = {}, b[L] = {};  ///< p; R, R^2 and b R mod p
+  std::uint64_t minus_z[L] = {}, root[L] = {};                  ///< LanePrime's times R mod p
   std::uint64_t p0 = 0;                                         ///< -1/p mod 2^52
 
   constexpr LaneConstants() {
     using Prime = LanePrime<L>;
     split(p, Prime::kP);
     split(b, Prime::kB);
-    for (std::size_t i = 0; i < 52 * L; ++i) twice(b);
+    split(minus_z, Prime::kMinusZ);
+    split(root, Prime::kRoot);
+    for (std::uint64_t* constant : {b, minus_z, root})
+      for (std::size_t i = 0; i < 52 * L; ++i) twice(constant);
     one[0] = 1;
     for (std::size_t i = 0; i < 52 * L; ++i) twice(one);
     for (std::size_t i = 0; i < L; ++i) r2[i] = one[i];
@@ -211,6 +222,9 @@ class LaneCoordinates {
     for (std::size_t i = 1; i < L; ++i) any = any | r[i];
     return mask_if_zero(any);
   }
+
+  /// Ones where the plain integer is odd.
+  static V is_odd(const Element& a) { return V::broadcast(0) - (plain(a)[0] & V::broadcast(1)); }
 
   /// 1 / a by Fermat; 0 gives 0. The exponent is public.
   static Element invert(const Element& a) {

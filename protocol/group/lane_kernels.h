@@ -15,6 +15,9 @@ struct LaneTask {
   std::uint64_t* out = nullptr;
   std::uint64_t* faults = nullptr;  ///< eight words that get bits where a result is not on the curve
   void* work = nullptr;             ///< aligned to 64 bytes; holds secrets afterwards
+  /// For add_hashes: both field elements of each item, plain and below p; and whether to subtract.
+  const std::uint64_t* fields = nullptr;
+  bool subtract = false;
 };
 
 /// Public points to be added up: x and y of each, as it is or negative.
@@ -44,6 +47,8 @@ struct LaneKernels {
   void (*prepare_base)(std::uint64_t* out, const std::uint64_t* points, std::size_t count);
   /// Any points but infinity, equal and opposite ones included. Variable time.
   void (*sum_var)(const LaneEntries&);
+  /// P + H or P - H for any points P, H being the sum of the mapped fields (RFC 9380).
+  void (*add_hashes)(const LaneTask&);
 };
 
 class Curve;

@@ -3,6 +3,7 @@
 #include "protocol/base/ct.h"
 #include "protocol/group/lane_curve.h"
 #include "protocol/group/lane_kernels.h"
+#include "protocol/group/lane_maps.h"
 #include "protocol/group/lane_public_sum.h"
 
 namespace quorate {
@@ -25,7 +26,7 @@ class LaneProducts {
   /// Windows of the lower half of a scalar.
   static constexpr std::size_t kHalf = (kWindows + 1) / 2;
 
-  /// For multiply() and multiply_base().
+  /// For multiply(), multiply_base() and add_hashes().
   struct Work {
     static constexpr std::size_t kGroups = 8;
     Affine point[kGroups][2];            ///< P and 32^kHalf P
@@ -92,6 +93,22 @@ class LaneProducts {
     F::store(task.out + kWords, 3 * kWords, total.y);
     F::store(task.out + 2 * kWords, 3 * kWords, total.z);
     ct::wipe(&total, sizeof total);
+  }
+
+  static void add_hashes(const LaneTask& task) {
+    using Maps = LaneMaps<V, L>;
+    Work& work = *static_cast<Work*>(task.work);
+    const V subtract = V::broadcast(0 - static_cast<std::uint64_t>(task.subtract));
+    for (std::size_t first = 0; first < task.groups; first += Work::kGroups) {
+      const std::size_t rest = task.groups - first, groups = rest < Work::kGroups ? rest : Work::kGroups;
+      for (std::size_t g = 0; g < groups; ++g) {
+        const std::uint64_t* u = task.fields + 8 * (first + g) * kPoint;
+        Projective hash = Law::add(Maps::map(F::load(u, kPoint)), Maps::map(F::load(u + kWords, kPoint)));
+        hash.y = F::choose(subtract, F::negate(hash.y), hash.y);
+        work.product[g] = Law::add(load_any(task.points + 8 * (first + g) * kPoint), hash);
+      }
+      finish(task, work, groups, task.out + 8 * first * kPoint);
+    }
   }
 
   static void prepare_base(std::uint64_t* limbs, const std::uint64_t* points, std::size_t count) {
@@ -283,6 +300,7 @@ inline constexpr LaneKernels kLaneKernels{
     LaneProducts<V, L>::kWindows,      sizeof(typename LaneProducts<V, L>::Work),
     sizeof(typename LaneProducts<V, L>::SumWork), LaneProducts<V, L>::multiply,
     LaneProducts<V, L>::multiply_base, LaneProducts<V, L>::sum,
-    LaneProducts<V, L>::prepare_base,  LanePublicSum<V, L>::sum};
+    LaneProducts<V, L>::prepare_base,  LanePublicSum<V, L>::sum,
+    LaneProducts<V, L>::add_hashes};
 
 }  // namespace quorate

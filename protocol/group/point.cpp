@@ -170,11 +170,15 @@ Point Point::from_checked(const Curve& curve, const Affine& p) {
   BN_CTX* ctx = scratch();
   BN_CTX_start(ctx);
   BIGNUM *x = BN_CTX_get(ctx), *y = BN_CTX_get(ctx);
-  std::array<std::uint8_t, 8 * kMaxLimbs> bytes;
+  // A coordinate may be what somebody guesses at, as base OTs have it: behind a leading 1, like Multiplier's
+  // scalars.
+  const std::size_t size = curve.field_size();
+  std::array<std::uint8_t, 1 + 8 * kMaxLimbs> bytes;
+  bytes[0] = 1;
   const auto number = [&](BIGNUM* to, const Limbs& from) {
-    const auto used = MutableByteView(bytes).first(curve.field_size());
-    residue::to_big_endian(used, from);
-    require(to != nullptr && BN_bin2bn(used.data(), static_cast<int>(used.size()), to) != nullptr);
+    residue::to_big_endian(MutableByteView(bytes).subspan(1, size), from);
+    require(to != nullptr && BN_bin2bn(bytes.data(), static_cast<int>(1 + size), to) != nullptr &&
+            BN_mask_bits(to, static_cast<int>(8 * size)) == 1);
   };
   number(x, p.x);
   number(y, p.y);

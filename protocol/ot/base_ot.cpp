@@ -6,6 +6,7 @@
 #include <string>
 
 #include "protocol/base/ct.h"
+#include "protocol/group/batch.h"
 #include "protocol/group/hash_to_curve.h"
 
 namespace quorate::ot {
@@ -70,16 +71,23 @@ void derive_key(const Binding& binding, std::uint64_t c, ByteView r_pair, ByteVi
   std::copy(wide.reveal().begin(), wide.reveal().end(), key.begin());
 }
 
+constexpr Label kPointLabel = Label::BaseOtPoint;
+/// The label's text serves as the domain separation tag as well.
+ByteView point_tag() { return as_bytes(label_text(kPointLabel)); }
+
+/// The message of RFC 9380 for a slot: the transcript encodes binding, c and point unambiguously.
+Digest point_message(const Binding& binding, std::uint64_t c, ByteView other) {
+  Transcript transcript(kPointLabel, binding);
+  transcript.add_number(c).add(other);
+  return std::move(transcript).digest();
+}
+
+Binding instance(const Binding& binding, std::size_t i) { return binding.at(static_cast<std::uint32_t>(i)); }
+
 }  // namespace
 
 Point base_ot_point(const Curve& curve, const Binding& binding, std::uint64_t c, ByteView other) {
-  // The transcript encodes binding, c and point unambiguously; its digest is the message of RFC 9380,
-  // and the label's text serves as the domain separation tag as well.
-  constexpr Label kLabel = Label::BaseOtPoint;
-  Transcript transcript(kLabel, binding);
-  transcript.add_number(c).add(other);
-  const auto message = std::move(transcript).digest();
-  return hash_to_curve(curve, message.view(), as_bytes(label_text(kLabel)));
+  return hash_to_curve(curve, point_message(binding, c, other).view(), point_tag());
 }
 
 Result<BaseOtSent, Abort> base_ot_send(const Curve& curve, const Binding& binding, const PointPairs& r,
@@ -87,38 +95,37 @@ Result<BaseOtSent, Abort> base_ot_send(const Curve& curve, const Binding& bindin
   const auto blame = Blame::pair(binding.from, binding.to);
   if (auto abort = misformed(curve, r, blame, "base OT r")) return fail(std::move(*abort));
 
-  const auto r_bytes = encode_padded(curve, flatten(r));
-  std::vector<Point> a;
-  a.reserve(2 * kLambdaC);
-  for (std::size_t i = 0; i < kLambdaC; ++i) {
-    const auto bound = binding.at(static_cast<std::uint32_t>(i));
-    for (std::size_t c = 0; c < 2; ++c) {
-      a.push_back(r[i][c] + base_ot_point(curve, bound, c, slot(curve, r_bytes.reveal(), 2 * i + 1 - c)));
-      if (!curve.is_toy() && a.back().is_infinity())
-        return fail(Abort{Fault::Infinity, blame, "base OT A at infinity"});
-    }
-  }
+  const auto r_points = flatten(r);
+  const auto r_bytes = encode_padded(curve, r_points);
+  std::vector<Digest> messages;
+  messages.reserve(2 * kLambdaC);
+  for (std::size_t i = 0; i < kLambdaC; ++i)
+    for (std::size_t c = 0; c < 2; ++c)
+      messages.push_back(
+          point_message(instance(binding, i), c, slot(curve, r_bytes.reveal(), 2 * i + 1 - c)));
+  const auto a = add_hashes(r_points, messages, point_tag());
+  if (!curve.is_toy() && std::any_of(a.begin(), a.end(), [](const Point& p) { return p.is_infinity(); }))
+    return fail(Abort{Fault::Infinity, blame, "base OT A at infinity"});
+
+  std::vector<SecretScalar> t;
+  t.reserve(2 * kLambdaC);
+  for (std::size_t i = 0; i < 2 * kLambdaC; ++i) t.push_back(SecretScalar::random_nonzero(curve, rng));
+  const auto b = mul_base_each(t);
+  const auto b_bytes = encode_padded(curve, b);
+  const auto shared_bytes = encode_padded(curve, mul_each(t, a));
+  ct::poison(shared_bytes.reveal().data(), shared_bytes.size());
 
   BaseOtSent out;
   out.b.resize(kLambdaC);
   out.keys = SecretVector<std::array<Block, 2>>(kLambdaC);
-  std::vector<Point> shared;
-  shared.reserve(2 * kLambdaC);
-  for (std::size_t i = 0; i < 2 * kLambdaC; ++i) {
-    const auto t = SecretScalar::random_nonzero(curve, rng);
-    out.b[i / 2][i % 2] = Point::mul_base(t);
-    shared.push_back(a[i].mul(t));
-  }
-  const auto b_bytes = encode_padded(curve, flatten(out.b));
-  const auto shared_bytes = encode_padded(curve, shared);
-  ct::poison(shared_bytes.reveal().data(), shared_bytes.size());
-
   const std::size_t pair = 2 * curve.point_size();
   for (std::size_t i = 0; i < kLambdaC; ++i)
-    for (std::size_t c = 0; c < 2; ++c)
-      derive_key(binding.at(static_cast<std::uint32_t>(i)), c, r_bytes.reveal().subspan(i * pair, pair),
+    for (std::size_t c = 0; c < 2; ++c) {
+      out.b[i][c] = b[2 * i + c];
+      derive_key(instance(binding, i), c, r_bytes.reveal().subspan(i * pair, pair),
                  b_bytes.reveal().subspan(i * pair, pair), slot(curve, shared_bytes.reveal(), 2 * i + c),
                  out.keys.reveal()[i][c]);
+    }
   return out;
 }
 
@@ -135,34 +142,31 @@ std::pair<PointPairs, BaseOtReceiver> BaseOtReceiver::choose(const Curve& curve,
   // the same way as t_a G. That the receiver could have kept k gives it nothing: the slot's key hangs
   // on A_{1-b} = k G + Hpt(..), and nobody knows the logarithm of the second term. Hashing random bytes
   // to the curve would give the same distribution (up to that hash's bias) for a multiple of the time.
-  std::vector<Point> uniform;
-  uniform.reserve(kLambdaC);
+  std::vector<SecretScalar> k;
+  k.reserve(kLambdaC);
   for (std::size_t i = 0; i < kLambdaC; ++i) {
-    uniform.push_back(Point::mul_base(SecretScalar::random_nonzero(curve, rng)));
+    k.push_back(SecretScalar::random_nonzero(curve, rng));
     self.t_.push_back(SecretScalar::random_nonzero(curve, rng));
   }
   self.mask_ = SecretScalar::random(curve, rng);
   self.mask_step_ = SecretScalar::random(curve, rng);
-
-  // r_b for b = 0 and for b = 1, whatever b is. The library's addition branches on the coordinates, and the
-  // sender, who will know t_a G and both hashed points but for the question which slot is which, could tell
-  // from a trace. So both sides of the subtraction carry M_i = (m + i d) G, which nobody else knows.
-  const auto uniform_bytes = encode_padded(curve, uniform);
+  const auto uniform_bytes = encode_padded(curve, mul_base_each(k));
   ct::poison(uniform_bytes.reveal().data(), uniform_bytes.size());
-  std::vector<Point> candidates;
-  candidates.reserve(2 * kLambdaC);
-  auto m = self.mask_.clone();
-  auto mask = Point::mul_base(m);
-  const auto step = Point::mul_base(self.mask_step_);
-  for (std::size_t i = 0; i < kLambdaC; ++i) {
-    const auto own = Point::mul_base(self.t_[i] + m);
-    for (std::size_t b = 0; b < 2; ++b)
-      candidates.push_back(own - (mask + base_ot_point(curve, binding.at(static_cast<std::uint32_t>(i)), b,
-                                                       slot(curve, uniform_bytes.reveal(), i))));
-    mask += step;
-    m = m + self.mask_step_;
-  }
-  const auto candidate_bytes = encode_padded(curve, candidates);
+
+  // r_b for b = 0 and for b = 1, whatever b is. The sender will know t_a G and both hashed points but for the
+  // question which slot is which, and could tell from a trace of an addition that branches on coordinates, as
+  // the library's does. subtract_hashes() adds in our own arithmetic, which does not.
+  const auto own = mul_base_each(self.t_);
+  std::vector<Point> minuends;
+  std::vector<Digest> messages;
+  minuends.reserve(2 * kLambdaC);
+  messages.reserve(2 * kLambdaC);
+  for (std::size_t i = 0; i < kLambdaC; ++i)
+    for (std::size_t b = 0; b < 2; ++b) {
+      minuends.push_back(own[i]);
+      messages.push_back(point_message(instance(binding, i), b, slot(curve, uniform_bytes.reveal(), i)));
+    }
+  const auto candidate_bytes = encode_padded(curve, subtract_hashes(minuends, messages, point_tag()));
   ct::poison(candidate_bytes.reveal().data(), candidate_bytes.size());
 
   const std::size_t size = curve.point_size();
@@ -202,23 +206,29 @@ Result<SecretVector<Block>, Abort> BaseOtReceiver::keys(const PointPairs& b) && 
     mask += step;
   }
   const auto masked_bytes = encode_padded(curve, masked);
-  SecretBytes chosen(size);
-  std::vector<Point> shared;
-  shared.reserve(kLambdaC);
+  SecretBytes bytes(size);
+  std::vector<Point> chosen;
+  std::vector<SecretScalar> unmasking;
+  chosen.reserve(kLambdaC);
+  unmasking.reserve(kLambdaC);
   for (std::size_t i = 0; i < kLambdaC; ++i) {
-    ct::select_bytes(chosen.reveal(), bit_of(self.choices_, i), slot(curve, masked_bytes.reveal(), 2 * i),
+    ct::select_bytes(bytes.reveal(), bit_of(self.choices_, i), slot(curve, masked_bytes.reveal(), 2 * i),
                      slot(curve, masked_bytes.reveal(), 2 * i + 1));
-    ct::unpoison(chosen.reveal().data(), size);  // masked
-    shared.push_back(decode_padded(curve, chosen.reveal()).mul(self.t_[i]) - Point::mul_base(self.t_[i] * m));
+    ct::unpoison(bytes.reveal().data(), size);  // masked
+    chosen.push_back(decode_padded(curve, bytes.reveal()));
+    unmasking.push_back(self.t_[i] * m);
     m = m + self.mask_step_;
   }
+  auto shared = mul_each(self.t_, chosen);
+  const auto masks = mul_base_each(unmasking);
+  for (std::size_t i = 0; i < kLambdaC; ++i) shared[i] += masks[i].negate();
   const auto b_bytes = encode_padded(curve, flatten(b));
   const auto shared_bytes = encode_padded(curve, shared);
   ct::poison(shared_bytes.reveal().data(), shared_bytes.size());
 
   SecretVector<Block> keys(kLambdaC);
   for (std::size_t i = 0; i < kLambdaC; ++i)
-    derive_key(self.binding_.at(static_cast<std::uint32_t>(i)), bit_of(self.choices_, i),
+    derive_key(instance(self.binding_, i), bit_of(self.choices_, i),
                ByteView(self.r_).subspan(2 * i * size, 2 * size),
                b_bytes.reveal().subspan(2 * i * size, 2 * size), slot(curve, shared_bytes.reveal(), i),
                keys.reveal()[i]);

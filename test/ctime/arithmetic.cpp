@@ -3,6 +3,7 @@
 
 #include "protocol/group/hash_to_curve.h"
 #include "protocol/group/lane_field.h"
+#include "protocol/group/lanes.h"
 #include "protocol/group/shamir.h"
 #include "protocol/hash/identity.h"
 #include "protocol/hash/schnorr.h"
@@ -86,6 +87,28 @@ void curve_hash() {
   }
 }
 
+/// Hashes added to and subtracted from points: secret messages, and coordinates, which the library poisons
+/// itself.
+template <const Curve& (*curve_of)(), Lanes lanes>
+void add_to_hashes() {
+  use_lanes(lanes);
+  const Curve& curve = curve_of();
+  PoisonedRng rng("messages");
+  std::vector<Digest> messages, open;
+  std::vector<Point> points;
+  for (int i = 0; i < 9; ++i) {
+    messages.push_back(rng.make_id<Digest>());
+    open.push_back(published(messages.back()));
+    points.push_back(i == 4 ? Point(curve) : Point::mul_base(SecretScalar::random(curve, rng)));
+  }
+  const auto sums = add_hashes(points, messages, as_bytes("tag")),
+             differences = subtract_hashes(points, messages, as_bytes("tag"));
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const auto hash = hash_to_curve(curve, open[i].view(), as_bytes("tag"));
+    require(sums[i] == points[i] + hash && differences[i] == points[i] - hash, "hashes added to points");
+  }
+}
+
 /// Eight residues below n; secret.
 template <class Field>
 typename Field::Element lanes_of(const Curve& curve, Rng& rng) {
@@ -146,6 +169,10 @@ std::vector<Case> arithmetic_cases() {
           {"schnorr-p384", schnorr<Curve::p384>},
           {"hash-to-curve-p256", curve_hash<Curve::p256>},
           {"hash-to-curve-p384", curve_hash<Curve::p384>},
+          {"add-hashes-p256", add_to_hashes<Curve::p256, Lanes::None>},
+          {"add-hashes-p384", add_to_hashes<Curve::p384, Lanes::None>},
+          {"add-hashes-lanes-p256", add_to_hashes<Curve::p256, Lanes::Portable>},
+          {"add-hashes-lanes-p384", add_to_hashes<Curve::p384, Lanes::Portable>},
           {"lane-field-p256", lane_field<Curve::p256, lane_limbs(4)>},
           {"lane-field-p384", lane_field<Curve::p384, lane_limbs(6)>},
           {"identity", identity},

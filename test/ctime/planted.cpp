@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "protocol/group/lane_field.h"
+#include "protocol/group/lane_kernels.h"
 #include "test/ctime/cases.h"
 
 namespace quorate::ctime {
@@ -45,6 +46,30 @@ void branch_on_a_lane() {
   if ((words[5 * 4] >> 13 & 1) != 0) taken = taken + 1;
 }
 
+/// A coordinate of one of eight points that were hashed, added and divided together, before it is declared
+/// public.
+void branch_on_a_point_in_lanes() {
+  use_lanes(Lanes::Portable);
+  const LaneKernels& kernels = *lane_kernels(Curve::p256());
+  const auto u = secret(Curve::p256()).plain();
+  const std::array<std::uint64_t, kLanes * 2 * 4> infinities{};
+  std::array<std::uint64_t, kLanes * 2 * 4> fields{}, out{};
+  std::copy_n(u.begin(), 4, fields.begin() + 5 * 2 * 4);
+  std::array<std::uint64_t, kLanes> faults{};
+  struct alignas(64) Block {
+    std::array<std::uint64_t, kLanes> words;
+  };
+  std::vector<Block> work(kernels.work_size / sizeof(Block) + 1);
+  kernels.add_hashes({.points = infinities.data(),
+                      .groups = 1,
+                      .out = out.data(),
+                      .faults = faults.data(),
+                      .work = work.data(),
+                      .fields = fields.data()});
+  volatile int taken = 0;
+  if ((out[5 * 2 * 4] >> 13 & 1) != 0) taken = taken + 1;
+}
+
 void index() {
   static const std::array<std::uint32_t, 256> table{1, 2, 3};
   Secret<std::array<std::uint8_t, 1>> byte;
@@ -85,6 +110,7 @@ std::vector<Case> planted_leaks() {
   return {{"leak-branch", branch},
           {"leak-branch-after-arithmetic", branch_after_arithmetic},
           {"leak-branch-on-a-lane", branch_on_a_lane},
+          {"leak-branch-on-a-point-in-lanes", branch_on_a_point_in_lanes},
           {"leak-index", index},
           {"leak-early-exit", early_exit},
           {"leak-mul-var", mul_var},

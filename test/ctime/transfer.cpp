@@ -32,8 +32,9 @@ void publish_all(std::span<T, N> values) {
   ct::unpoison(values.data(), values.size_bytes());
 }
 
-template <const Curve& (*curve_of)()>
+template <const Curve& (*curve_of)(), Lanes lanes>
 void base_ot() {
+  use_lanes(lanes);
   const Curve& curve = curve_of();
   PoisonedRng rng("base ot");
   const auto binding = binding_of(curve);
@@ -178,8 +179,10 @@ void rvole() {
 }  // namespace
 
 std::vector<Case> transfer_cases() {
-  return {{"base-ot-p256", base_ot<Curve::p256>},
-          {"base-ot-p384", base_ot<Curve::p384>},
+  return {{"base-ot-p256", base_ot<Curve::p256, Lanes::None>},
+          {"base-ot-p384", base_ot<Curve::p384, Lanes::None>},
+          {"base-ot-lanes-p256", base_ot<Curve::p256, Lanes::Portable>},
+          {"base-ot-lanes-p384", base_ot<Curve::p384, Lanes::Portable>},
           {"pprf", pprf<ot::kTreeDepth>},
           {"pprf-deep", pprf<8>},
           {"extension", extension},

@@ -205,6 +205,20 @@ TEST(Coordinates, FromCheckedGivesThePointBack) {
   }
 }
 
+/// The bytes of a BIGNUM that are 0 are not stored, however many there are.
+TEST(Coordinates, FromCheckedTakesCoordinatesThatBeginWithZeros) {
+  for (const Curve* curve : {&Curve::p256(), &Curve::p384()}) {
+    Point p = Point::generator(*curve);
+    for (std::size_t found = 0; found < 3; p += Point::generator(*curve)) {
+      const auto bytes = p.encode();
+      if (bytes[1] != 0 && bytes[1 + curve->field_size()] != 0) continue;
+      const auto q = Point::from_checked(*curve, affine_all({&p, 1}).front());
+      EXPECT_EQ(q.encode(), bytes);
+      ++found;
+    }
+  }
+}
+
 /// A point off the curve can only come from a fault.
 TEST_P(Batch, AFaultyPointEndsTheProcess) {
   if (GetParam() == Lanes::None) GTEST_SKIP() << "OpenSSL has its own checks";

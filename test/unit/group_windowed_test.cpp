@@ -138,8 +138,11 @@ TEST(Windowed, SumsOfTheToyCurveVanishExactlyWhenTheyShould) {
       }
 }
 
-TEST(Coordinates, FromAffineRefusesAPointOffTheCurve) {
-  EXPECT_DEATH(static_cast<void>(from_affine(Curve::p384(), Limbs{1}, Limbs{1})), "");
+TEST(GroupLaw, APointOffTheCurveEndsTheProcess) {
+  const GroupLaw<6> law(Curve::p384());
+  const auto one = law.field().one();
+  EXPECT_DEATH(static_cast<void>(law.to_point({one, one, one})), "");
+  EXPECT_TRUE(law.to_point({one, one, {}}).is_infinity());
 }
 
 }  // namespace

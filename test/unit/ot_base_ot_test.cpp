@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <memory>
 
 #include "protocol/base/ct.h"
+#include "protocol/group/lanes.h"
 #include "test/sim/seeded_rng.h"
 
 namespace quorate::ot {
@@ -37,15 +40,18 @@ struct OtRun {
   std::function<void(PointPairs&)> tamper_b = [](PointPairs&) {};
   SecretVector<std::array<Block, 2>> sent;
   SecretVector<Block> received;
+  PointPairs r, b;  ///< as they were sent
 
   /// The fault that ended it, if one did.
   std::optional<Abort> go() {
-    auto [r, receiver] = BaseOtReceiver::choose(curve, receiver_binding, Secret<Block>(choices), rng);
+    auto [message, receiver] = BaseOtReceiver::choose(curve, receiver_binding, Secret<Block>(choices), rng);
+    r = std::move(message);
     tamper_r(r);
     auto sender = base_ot_send(curve, sender_binding, r, rng);
     if (!sender) return sender.error();
-    tamper_b(sender->b);
-    auto keys = std::move(receiver).keys(sender->b);
+    b = std::move(sender->b);
+    tamper_b(b);
+    auto keys = std::move(receiver).keys(b);
     if (!keys) return keys.error();
     sent = std::move(sender->keys);
     received = std::move(*keys);
@@ -131,6 +137,57 @@ TEST(BaseOt, IsReproducibleFromTheSeedAndFreshUnderAnother) {
     EXPECT_EQ(one.received.reveal()[i], same.received.reveal()[i]);
     EXPECT_NE(one.received.reveal()[i], other.received.reveal()[i]);
   }
+}
+
+/// Computes in these lanes while it lives. Those of a processor that has none are not asked for.
+class InLanes {
+ public:
+  explicit InLanes(Lanes lanes) : before_(lanes_in_use()) { use_lanes(lanes); }
+  InLanes(const InLanes&) = delete;
+  InLanes& operator=(const InLanes&) = delete;
+  ~InLanes() { use_lanes(before_); }
+  static std::vector<Lanes> all() {
+    std::vector<Lanes> out = {Lanes::None, Lanes::Portable};
+    if (lanes_available()) out.push_back(Lanes::Ifma);
+    return out;
+  }
+
+ private:
+  Lanes before_;
+};
+
+TEST(BaseOt, IsTheSameInAllLanes) {
+  for (const Curve* curve : {&Curve::p256(), &Curve::p384(), &Curve::toy()}) {
+    std::unique_ptr<OtRun> first;
+    for (const Lanes lanes : InLanes::all()) {
+      const InLanes in(lanes);
+      auto run = std::make_unique<OtRun>(*curve, 5);
+      ASSERT_FALSE(run->go().has_value());
+      if (!first) first = std::move(run);
+      if (!run) continue;
+      for (std::size_t i = 0; i < kLambdaC; ++i) {
+        EXPECT_TRUE(run->r[i] == first->r[i] && run->b[i] == first->b[i]) << i;
+        EXPECT_EQ(run->sent.reveal()[i], first->sent.reveal()[i]) << i;
+        EXPECT_EQ(run->received.reveal()[i], first->received.reveal()[i]) << i;
+      }
+    }
+  }
+}
+
+/// On the toy curve every point is infinity once in 241 times: sent, hashed, added and multiplied.
+TEST(BaseOt, InfinityOnTheToyCurveIsAPointLikeAnyOther) {
+  const auto infinite = [](const PointPairs& pairs) {
+    return std::any_of(pairs.begin(), pairs.end(),
+                       [](const auto& pair) { return pair[0].is_infinity() || pair[1].is_infinity(); });
+  };
+  bool in_r = false;
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    OtRun run(Curve::toy(), seed);
+    ASSERT_FALSE(run.go().has_value());
+    in_r = in_r || infinite(run.r);
+    for (std::size_t i = 0; i < kLambdaC; ++i) EXPECT_TRUE(run.chosen_matches(i)) << seed << " " << i;
+  }
+  EXPECT_TRUE(in_r);
 }
 
 TEST(BaseOt, NoKeyAgreesUnderAnyOtherBinding) {
@@ -242,14 +299,16 @@ TEST(BaseOt, RejectsInfinityInEitherMessageAndSlot) {
 
 // With A_c neutral anybody would know rho_c. The receiver can arrange it: r_c = -Hpt(c, r_{1-c}).
 TEST(BaseOt, SenderRejectsAnArrangedNeutralA) {
-  for (std::size_t slot : {0, 1}) {
-    OtRun run(Curve::p256());
-    run.tamper_r = [&](PointPairs& r) {
-      const auto bound = run.sender_binding.at(77);
-      r[77][slot] = base_ot_point(run.curve, bound, slot, r[77][1 - slot].encode()).negate();
-    };
-    expect_fault(run.go(), Fault::Infinity, kBySender);
-  }
+  for (const Lanes lanes : InLanes::all())
+    for (std::size_t slot : {0, 1}) {
+      const InLanes in(lanes);
+      OtRun run(Curve::p256());
+      run.tamper_r = [&](PointPairs& r) {
+        const auto bound = run.sender_binding.at(77);
+        r[77][slot] = base_ot_point(run.curve, bound, slot, r[77][1 - slot].encode()).negate();
+      };
+      expect_fault(run.go(), Fault::Infinity, kBySender);
+    }
 }
 
 static_assert(!std::is_copy_constructible_v<BaseOtReceiver>);
