@@ -67,20 +67,16 @@ def percentile(samples, percent):
 
 @dataclass(frozen=True)
 class Line:
-    """A least-squares fit y = offset + slope x. `residual`: the root of the mean square of what it leaves, in units
-    of y. `worst`: the greatest distance of a point from the line, as a part of that point."""
+    """A least-squares fit y = offset + slope x. `residual`: the root of the mean square of what it leaves, in units of y."""
     offset: float
     slope: float
     residual: float
-    worst: float
 
     @classmethod
     def through(cls, points):
         xs, ys = zip(*points)
         slope, offset = statistics.linear_regression(xs, ys)
-        left = [y - offset - slope * x for x, y in points]
-        return cls(offset, slope, math.sqrt(statistics.fmean(r * r for r in left)),
-                   max(abs(r / y) for r, y in zip(left, ys)))
+        return cls(offset, slope, math.sqrt(statistics.fmean((y - offset - slope * x) ** 2 for x, y in points)))
 
     def at(self, x):
         return self.offset + self.slope * x

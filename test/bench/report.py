@@ -46,9 +46,9 @@ class Run:
 
 
 def number(value):
-    """Four digits where that is more than a whole number has, thousands apart; text as it is."""
+    """Four digits where that is more than a whole number has, thousands apart; text as a cell of a table can hold it."""
     if isinstance(value, str):
-        return value
+        return value.replace('|', '\\|')
     if value != 0 and abs(value) < 100:
         return f'{value:.3g}' if abs(value) < 10 else f'{value:.1f}'
     return f'{value:,.0f}'
