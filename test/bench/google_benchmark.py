@@ -20,6 +20,7 @@ def run(site, program, pattern, seconds=0.1, repetitions=None):
     """Benchmarks of bench_PROGRAM whose name matches `pattern`: name -> Measured. Each repetition lasts at least
     `seconds`; repetitions of different benchmarks are interleaved."""
     repetitions = repetitions or site.repetitions
+    site.say(f'bench_{program} {pattern}')
     done = subprocess.run([site.build / 'test/bench' / f'bench_{program}', '--benchmark_format=json', f'--benchmark_filter={pattern}',
                            f'--benchmark_min_time={seconds:g}', f'--benchmark_repetitions={repetitions}',
                            '--benchmark_enable_random_interleaving=true'], capture_output=True, text=True, check=False)

@@ -33,7 +33,7 @@ def _build_options(build):
 
 
 def describe(source, build):
-    """Name -> text, in the order in which the report has it."""
+    """Name -> text, in the order in which the report has it. To be called before anything is measured."""
     model, flags = _processor()
     memory = int(re.search(r'MemTotal:\s*(\d+)', pathlib.Path('/proc/meminfo').read_text())[1])
     options, compiler = _build_options(build)
@@ -43,10 +43,12 @@ def describe(source, build):
         'of its instructions': ' '.join(flags),
         'processors': str(len(os.sched_getaffinity(0))),
         'memory': f'{memory / 2**20:.0f} GiB',
+        'load before': f'{os.getloadavg()[0]:.1f}',
         'kernel': f'{platform.system()} {platform.release()}',
         'compiler': compiler.get('full_version') or _output('c++', '--version'),
         'build': f"buildtype {options['buildtype']}, optimization {options['optimization']}, b_ndebug {options['b_ndebug']}",
         'OpenSSL': _output('openssl', 'version'),
+        'Boost (Asio)': _output('dpkg-query', '-W', '-f=${Version}', 'libboost1.81-dev'),
         'Google Benchmark': _output('dpkg-query', '-W', '-f=${Version}', 'libbenchmark-dev'),
         'nginx': _output('nginx', '-v') or _output('/usr/sbin/nginx', '-v'),
         'HAProxy': _output('haproxy', '-v') or _output('/usr/sbin/haproxy', '-v'),

@@ -114,6 +114,7 @@ def main():
         return 0
     if args.out is None:
         parser.error('--out is missing')
+    where = machine.describe(args.source, args.build)
     top = pathlib.Path(tempfile.mkdtemp(prefix='quorate-bench.'))
     top.chmod(0o755)
     try:
@@ -121,7 +122,7 @@ def main():
         outcomes = [measure(name, site) for name in names]
     finally:
         shutil.rmtree(top, ignore_errors=True)
-    run = report.Run(outcomes, machine.describe(args.source, args.build), args.command, args.quick)
+    run = report.Run(outcomes, where, args.command, args.quick)
     problems = run.problems(REQUIRED if not args.only else [])
     report.write(run, args.out, args.json, args.results)
     for line in problems:

@@ -21,7 +21,6 @@ def measure(site):
     wanted = '|'.join(sorted({f'{n}/{t}' for n, t in groups + others}))
     found = google_benchmark.run(site, 'run', f'^presign/256/({wanted})/64$', seconds=0.1)
     of = {(n, t): found[f'presign/256/{n}/{t}/64'].counters for n, t in groups + others}
-    site.say('memory')
     memory = memory_of(site)
 
     # N does not matter for a party of a quorum of T: one point per T, so that no T counts twice.
