@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "protocol/group/batch.h"
 #include "protocol/group/hash_to_curve.h"
 #include "protocol/group/point.h"
 #include "test/sim/seeded_rng.h"
@@ -111,6 +112,25 @@ void multi_multiply_var_64(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(multi_mul_var(k, p));
 }
 
+/// What presigning multiplies: 64 scalars with the base point, and 64 points with two scalars each.
+void base_multiply_each_64(benchmark::State& state) {
+  auto random = rng();
+  std::vector<SecretScalar> k;
+  for (int i = 0; i < 64; ++i) k.push_back(SecretScalar::random(curve_of(state), random));
+  for (auto _ : state) benchmark::DoNotOptimize(mul_base_each(k));
+}
+
+void point_multiply_twice_each_64(benchmark::State& state) {
+  auto random = rng();
+  std::vector<SecretScalar> k, l;
+  for (int i = 0; i < 64; ++i) {
+    k.push_back(SecretScalar::random(curve_of(state), random));
+    l.push_back(SecretScalar::random(curve_of(state), random));
+  }
+  const std::vector<Point> p = mul_base_each(k);
+  for (auto _ : state) benchmark::DoNotOptimize(mul_each(k, l, p));
+}
+
 void point_add(benchmark::State& state) {
   auto random = rng();
   Point p = Point::mul_base(Scalar::random(curve_of(state), random));
@@ -151,6 +171,8 @@ BENCHMARK(point_multiply)->Apply(both_curves);
 BENCHMARK(point_multiply_var)->Apply(both_curves);
 BENCHMARK(double_multiply_var)->Apply(both_curves);
 BENCHMARK(multi_multiply_var_64)->Apply(both_curves);
+BENCHMARK(base_multiply_each_64)->Apply(both_curves);
+BENCHMARK(point_multiply_twice_each_64)->Apply(both_curves);
 BENCHMARK(point_add)->Apply(both_curves);
 BENCHMARK(point_decode)->Apply(both_curves);
 BENCHMARK(encode_all_64)->Apply(both_curves);
