@@ -62,6 +62,19 @@ std::vector<Attack> attacks() {
               Fault::GammaCheck, kDispute),
       change2("gamma_v", [](auto& m) { m.instances[0].gamma_v = other_point(m.instances[0].gamma_v); },
               Fault::GammaCheck, kDispute),
+      // Errors that would cancel if two equations had the same weight.
+      change2("gamma_u_of_two_instances",
+              [](auto& m) {
+                m.instances[0].gamma_u = other_point(m.instances[0].gamma_u);
+                m.instances[1].gamma_u = m.instances[1].gamma_u - Point::generator(Curve::p256());
+              },
+              Fault::GammaCheck, kDispute),
+      change2("gamma_u_and_gamma_v",
+              [](auto& m) {
+                m.instances[1].gamma_u = other_point(m.instances[1].gamma_u);
+                m.instances[1].gamma_v = m.instances[1].gamma_v - Point::generator(Curve::p256());
+              },
+              Fault::GammaCheck, kDispute),
       change2("rvole_eta", [](auto& m) { m.instances[1].rvole.eta = other_scalar(m.instances[1].rvole.eta); },
               Fault::RvoleCheck, kDispute),
       change2("rvole_mu", [](auto& m) { m.instances[1].rvole.mu.bytes[9] ^= 4; }, Fault::RvoleCheck, kDispute),
@@ -111,6 +124,25 @@ TEST(PresignAdversary, every_changed_field_is_found_and_blamed_as_documented) {
     EXPECT_EQ(name(victim.error().fault), name(attack.fault)) << victim.error().what();
     EXPECT_EQ(victim.error().blame, attack.blame) << victim.error().what();
   }
+}
+
+/// Errors that cancel under the weights of a seed of zeros: the seed is drawn, not left as it was made.
+TEST(PresignAdversary, the_weights_of_the_gamma_checks_cannot_be_guessed) {
+  const Curve& curve = Curve::p256();
+  PresignLockstep run(curve, 3, {1, 2}, 1, 48);
+  run.tap2 = on_1_to_2<PresignMsg2>([&](PresignMsg2& m) {
+    Transcript t(Label::GammaWeights, presign_binding(run.plan(), run.plan().sid()).towards(1, 2));
+    t.add(std::array<std::uint8_t, 32>{});
+    const Bytes weights = std::move(t).expand(32);
+    const Scalar first = Scalar::reduce(curve, ByteView(weights).first(16)),
+                 second = Scalar::reduce(curve, ByteView(weights).last(16));
+    m.instances[0].gamma_u += Point::mul_base(second);
+    m.instances[0].gamma_v += Point::mul_base(first).negate();
+  });
+  auto ended = run.run();
+  ASSERT_FALSE(ended.at(2));
+  EXPECT_EQ(ended.at(2).error().fault, Fault::GammaCheck);
+  EXPECT_EQ(ended.at(2).error().blame, kDispute);
 }
 
 /// A cheat that keeps its own messages consistent: a false K under a row that it signs again.
