@@ -1,6 +1,7 @@
 #include "protocol/net/byte_bio.h"
 
 #include <algorithm>
+#include <cstring>
 #include <exception>
 
 namespace quorate::net {
@@ -54,7 +55,7 @@ int ByteBio::read(BIO* bio, char* out, int size) {
     BIO_set_retry_read(bio);
     return -1;
   }
-  std::copy_n(self.in_.begin() + static_cast<std::ptrdiff_t>(self.in_done_), got, out);
+  std::memcpy(out, self.in_.data() + self.in_done_, got);
   self.in_done_ += got;
   return static_cast<int>(got);
 }
