@@ -61,7 +61,7 @@ def hammer(site, port, count, clients):
     return count / took, done.stdout.strip()
 
 
-class Test:
+class AsyncGain:
     def __init__(self, site, network):
         self.site, self.network, self.number = site, network, 0
         self.rates = {}
@@ -107,7 +107,7 @@ def main():
         site.start()
         deepen_pools(site, 400)
         network = SlowNetwork({number: site.base + number for number in (1, 2, 3)}, ROUND_TRIP)
-        test = Test(site, network)
+        test = AsyncGain(site, network)
         tap.run('HAProxy, one thread, signers 20 ms away: 200 concurrent handshakes', lambda: test.rate(Sync, 200))
         tap.run('the same with ssl-mode-async', lambda: test.rate(Async, 600))
         if len(test.rates) == 2:

@@ -44,6 +44,7 @@ class Cluster:
         self.provider_json = self.dir / 'frontend/provider.json'
         self.ca = self.dir / 'web-ca/ca.crt'
         self.signers = {}  # id -> Popen, or the number of a process that quickstart started
+        self.signer_env = {}  # what start_signer puts into a signer's environment besides
         self.identities = {}
         self._port = base_port + 100
         self._variants = 0
@@ -130,7 +131,7 @@ class Cluster:
     def start_signer(self, number, fault='', versions=''):
         """signerd, or with a fault (test/system/faulty) the one that lies after SIGUSR1, or speaks other versions."""
         home = self.dir / f'signer-{number}'
-        command, env = [self.build / 'signerd/signerd', '--config', home / 'signerd.json'], dict(PLAIN)
+        command, env = [self.build / 'signerd/signerd', '--config', home / 'signerd.json'], {**PLAIN, **self.signer_env}
         if fault or versions:
             command = [self.build / 'test/system/faulty_signerd', home / 'signerd.json']
             env.update((name, value) for name, value in (('QUORATE_FAULT', fault), ('QUORATE_VERSIONS', versions)) if value)

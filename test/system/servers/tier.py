@@ -7,8 +7,8 @@ from .cluster import PLAIN, run
 
 
 class Tier:
-    def __init__(self, site, count=2):
-        self.site, self.processes, self.ports = site, {}, {}
+    def __init__(self, site, count=2, env=None):
+        self.site, self.processes, self.ports, self.env = site, {}, {}, {**PLAIN, **(env or {})}
         for number in range(1, count + 1):
             self._prepare(number)
             self.start(number)
@@ -37,7 +37,7 @@ class Tier:
         home = self.site.dir / f'coordinator-{number}'
         with open(home / 'coordinatord.log', 'ab') as log:
             self.processes[number] = subprocess.Popen([self.site.build / 'signerd/coordinatord', '--config', home / 'coordinatord.json'],
-                                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=PLAIN)
+                                                      stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env)
 
     def kill(self, number, how=signal.SIGKILL):
         process = self.processes.pop(number)
