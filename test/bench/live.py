@@ -102,4 +102,4 @@ def resume(made):
     """And waits until its signers have found each other alive."""
     for number in made.numbers:
         made.signal_signer(number, signal.SIGCONT)
-    made.wait()
+    made.wait_for_pools(3, 16, 30)

@@ -53,12 +53,12 @@ struct Options {
   std::string conf, key, tls;
   std::size_t peers = 2, blocks = 7, block = 500, threads = 1, hash = 48, warm_up = 100;
   double rate = 0;
-  bool no_floor = false, ask_ports = false, count_trips = false;
+  bool no_floor = false, ask_ports = false;
   std::vector<int> signers;
 };
 
 struct Block {
-  std::vector<double> took, init, begun_ns, messages;
+  std::vector<double> took, init, begun_ns;
 };
 
 double microseconds(std::chrono::nanoseconds span) { return static_cast<double>(span.count()) / 1e3; }
@@ -84,7 +84,7 @@ Block run_block(const Options& options, std::size_t calls, Call call) {
       failure = std::current_exception();
     }
     const std::lock_guard lock(mutex);
-    for (const auto part : {&Block::took, &Block::init, &Block::begun_ns, &Block::messages})
+    for (const auto part : {&Block::took, &Block::init, &Block::begun_ns})
       (all.*part).insert((all.*part).end(), (own.*part).begin(), (own.*part).end());
   };
   std::vector<std::thread> others;
@@ -98,13 +98,10 @@ Block run_block(const Options& options, std::size_t calls, Call call) {
 Block sign_block(const Options& options, std::size_t calls, const ProviderKey& key) {
   return run_block(options, calls, [&](std::size_t, Block& out) {
     const auto content = server_certificate_verify(options.hash);
-    const Traffic before = options.count_trips ? traffic() : Traffic{};
     out.begun_ns.push_back(static_cast<double>(Clock::now().time_since_epoch().count()));
     const auto times = key.sign(content);
     out.took.push_back(microseconds(times.sign));
     out.init.push_back(microseconds(times.init));
-    if (options.count_trips)
-      out.messages.push_back(static_cast<double>(traffic().segments - before.segments));
   });
 }
 
@@ -189,7 +186,6 @@ int run(const Options& options) {
     report["sign"].push_back(std::move(block.took));
     report["init"].push_back(std::move(block.init));
     report["begun_ns"].push_back(std::move(block.begun_ns));
-    if (options.count_trips) report["messages"].push_back(std::move(block.messages));
     if (floors.empty()) continue;
     if (!options.signers.empty()) wait_until_idle(options);
     block = run_block(options, options.block, [&](std::size_t caller, Block& out) {
@@ -224,7 +220,6 @@ int main(int argc, char** argv) {
   app.add_flag("--no-floor", options.no_floor);
   app.add_flag("--ask-ports", options.ask_ports,
                "print the ports of the bare fan-out's peers, read the ports to use instead");
-  app.add_flag("--count-messages", options.count_trips, "count each call's segments; one caller only");
   CLI11_PARSE(app, argc, argv);
   try {
     return run(options);

@@ -1,5 +1,6 @@
 """Sign calls over a slow network between coordinator and signers: what they take beyond one round trip."""
 import json
+import math
 import subprocess
 import types
 
@@ -34,9 +35,14 @@ def far_provider(made, name, ports):
     return path
 
 
+def callers(milliseconds, rate):
+    """As many as it takes for none to be late: one call takes a round trip or two."""
+    return max(1, math.ceil(2 * rate * milliseconds / 1000))
+
+
 def paced(site, made, provider, milliseconds, name, rate, blocks, block):
     """Sign calls and bare fan-outs by turns, both through the same kind of delay line."""
-    command = [str(site.build / 'test/bench/sign_calls'), *map(str, live.sign_options(made, provider, name)), '--ask-ports', '--count-messages',
+    command = [str(site.build / 'test/bench/sign_calls'), *map(str, live.sign_options(made, provider, name)), '--ask-ports', '--threads', str(callers(milliseconds, rate)),
                '--warm-up', str(max(2, min(100, rate))), '--rate', str(rate), '--blocks', str(blocks), '--block', str(block), '--signers', *map(str, live.pids(made))]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=PLAIN)
     line = None
@@ -81,5 +87,5 @@ def measure(site):
                    'the round trip (delay_line.cpp). The bare round trip is a fan-out of messages of the same sizes over another such line, in blocks '
                    'by turns with the sign calls. Signers have no delay among themselves.', figures,
                    [Table('Milliseconds', ['network, pace', 'calls', 'bare p50', 'sign p50', 'added p50', 'sign p90', 'sign p99', 'two round trips or more'], rows)],
-                   notes=[f'The last column counts calls that took longer than 1.7 bare round trips: they had to wait for a lease first, or for a second '
+                   notes=[f'As many callers take turns as the pace needs. The last column counts calls that took longer than 1.7 bare round trips: they had to wait for a lease first, or for a second '
                           f'attempt. {live.TWO_CORES}'])
