@@ -53,12 +53,12 @@ Online::Online(PartyId me, const IdentityKey& identity, Digest instance, KeyRing
       records_(kRecordsPerSecond, kRecordsAtOnce) {}
 
 std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const wire::Envelope& request,
-                                             Clock::time_point now, Clock::duration waited) {
+                                             Clock::time_point now, Clock::duration waited, LinkNumber link) {
   auto handle = [&]() -> Answer {
     switch (request.type) {
       case MessageType::StatusRequest: return status(who, request, now);
-      case MessageType::LeaseRequest: return lease(who, request, now);
-      case MessageType::SignRequest: return sign(who, request, now, waited);
+      case MessageType::LeaseRequest: return lease(who, request, now, link);
+      case MessageType::SignRequest: return sign(who, request, now, waited, link);
       case MessageType::RecordRequest: return record(who, request, now);
       case MessageType::ConfirmRequest: return confirm(who, request, now);
       default: return refuse(SignErrorCode::PolicyDenied, "this message is not for a signer's on-line side");
@@ -108,10 +108,10 @@ Online::Answer Online::status(const net::PeerIdentity& who, const wire::Envelope
 }
 
 wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum,
-                                   std::size_t count, Clock::time_point now) {
+                                   std::size_t count, Clock::time_point now, LinkNumber link) {
   wire::LeaseReply reply;
   count = std::min(count, policy_.left(who, now));
-  if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now);
+  if (count > 0) reply.ids = key.pools.lease(who.uri(), quorum, count, now, link);
   counters_.leased += reply.ids.size();
   if (!reply.ids.empty()) key.used_at = now;
   reply.lifetime_ms = static_cast<std::uint32_t>(key.pools.limits().lease_time.count());
@@ -120,7 +120,12 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
   return reply;
 }
 
-Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {
+void Online::link_lost(LinkNumber link) {
+  for (auto& [epoch, key] : keys_.all()) key->pools.give_back_all_of(link);
+}
+
+Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,
+                             LinkNumber link) {
   auto asked = wire::decode<wire::LeaseRequest>(request.payload);
   if (!asked) return refuse(SignErrorCode::PolicyDenied, asked.error().what());
   auto key = key_for(who, asked->key, asked->epoch);
@@ -129,12 +134,12 @@ Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope&
   if (policy_.left(who, now) == 0)
     return refuse(SignErrorCode::Overloaded, who.str() + " asks for more signatures than its rate");
   if (auto wanted = on_want(**key, asked->quorum, now); !wanted) return fail(wanted.error());
-  return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now));
+  return reply_to(request, lease_now(who, **key, asked->quorum, asked->count, now, link));
 }
 
 /// SPEC 6.1-6.2, in this order: authorise, parse, compute the digest, take the presignature out for good, answer.
 Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& envelope, Clock::time_point now,
-                            Clock::duration waited) {
+                            Clock::duration waited, LinkNumber link) {
   auto decoded = wire::decode<wire::SignRequest>(envelope.payload);
   if (!decoded) return refuse(SignErrorCode::PolicyDenied, decoded.error().what());
   const auto& request = *decoded;
@@ -200,7 +205,7 @@ Online::Answer Online::sign(const net::PeerIdentity& who, const wire::Envelope& 
   if (request.lease > 0) (void)on_want(key, request.quorum, now);  // a refusal would be of the lease only
   audit(repeated ? "repeated" : "signed", "");
   return reply_to(envelope, wire::SignReply{request.presignature, answer->r, answer->record, answer->s,
-                                            lease_now(who, key, request.quorum, request.lease, now)});
+                                            lease_now(who, key, request.quorum, request.lease, now, link)});
 }
 
 Online::Answer Online::record(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now) {

@@ -20,9 +20,12 @@ class Online {
          std::function<std::vector<PartyId>()> linked);
 
   /// The answer to a request of an authenticated caller: the matching reply, or a Refusal. Nothing for
-  /// messages that want no answer. `waited`: how long it has been in this process already.
+  /// messages that want no answer. `waited`: how long it has been in this process already; `link`: over which it
+  /// came, see link_lost().
   std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
-                                       Clock::time_point now, Clock::duration waited = {});
+                                       Clock::time_point now, Clock::duration waited = {}, LinkNumber link = 0);
+  /// What was leased over it and not used is for others.
+  void link_lost(LinkNumber link);
   void tick(Clock::time_point now) {
     recent_.expire(now);
     refusals_.tick(now);
@@ -47,14 +50,14 @@ class Online {
  private:
   using Answer = Result<wire::Envelope, SignError>;
   Answer status(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
-  Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
+  Answer lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now, LinkNumber link);
   Answer sign(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,
-              Clock::duration waited);
+              Clock::duration waited, LinkNumber link);
   Answer record(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Answer confirm(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now);
   Result<ActiveKey*, SignError> key_for(const net::PeerIdentity& who, const KeyId& key, const EpochId& epoch);
   wire::LeaseReply lease_now(const net::PeerIdentity& who, ActiveKey& key, const Quorum& quorum, std::size_t count,
-                             Clock::time_point now);
+                             Clock::time_point now, LinkNumber link);
 
   PartyId me_;
   const IdentityKey& identity_;

@@ -58,7 +58,7 @@ void EpochPools::end_lease(Pool& pool, std::map<PresignatureId, Lease>::iterator
 }
 
 std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Quorum& quorum, std::size_t count,
-                                              Clock::time_point now) {
+                                              Clock::time_point now, LinkNumber link) {
   std::vector<PresignatureId> out;
   const auto found = pools_.find(quorum);
   if (found == pools_.end() || leader_of(epoch_, quorum) != me_) return out;
@@ -71,7 +71,7 @@ std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Q
     const PresignatureId id = pool.free.front();
     pool.free.pop_front();
     if (!holds(id)) continue;
-    pool.leases.emplace(id, Lease{holder, now + limits_.lease_time});
+    pool.leases.emplace(id, Lease{holder, link, now + limits_.lease_time});
     ++pool.held[holder];
     out.push_back(id);
   }
@@ -88,6 +88,18 @@ void EpochPools::give_back(const std::string& holder, const std::vector<Presigna
     end_lease(pool, lease);
     pool.free.push_back(id);
   }
+}
+
+void EpochPools::give_back_all_of(LinkNumber link) {
+  for (auto& [quorum, pool] : pools_)
+    for (auto lease = pool.leases.begin(); lease != pool.leases.end();) {
+      const auto next = std::next(lease);
+      if (lease->second.link == link) {
+        pool.free.push_back(lease->first);
+        end_lease(pool, lease);
+      }
+      lease = next;
+    }
 }
 
 void EpochPools::end_lease_of(const std::string& holder, const PresignatureId& id, Clock::time_point now) {

@@ -27,6 +27,9 @@ struct PoolLimits {
 /// use is enforced: take() hands a presignature out once and forgets it, whoever asks. Leases are the
 /// leader's bookkeeping for coordinators; take() does not look at them. Not thread-safe: it lives on the
 /// I/O thread. SPEC 6.2.
+/// Numbers a client's links; 0 is none.
+using LinkNumber = std::uint64_t;
+
 class EpochPools {
  public:
   EpochPools(PartyId me, EpochId epoch, PoolLimits limits) : me_(me), epoch_(epoch), limits_(limits) {}
@@ -43,11 +46,16 @@ class EpochPools {
 
   /// Leases up to `count` ids of `quorum` to `holder`; only the quorum's leader may be asked. Never more than a
   /// quarter of the pool to one holder at a time; of a shallow one up to 8, but half, as one identity may be all the
-  /// workers of a server, and a worker that holds nothing signs nothing.
+  /// workers of a server, and a worker that holds nothing signs nothing. `link`: over which they go to it.
   std::vector<PresignatureId> lease(const std::string& holder, const Quorum& quorum, std::size_t count,
-                                    Clock::time_point now);
+                                    Clock::time_point now, LinkNumber link = 0);
   /// Unused ids that `holder` gives back are given out again; foreign or unknown ids are ignored.
   void give_back(const std::string& holder, const std::vector<PresignatureId>& ids);
+
+  /// The link is lost, and its holder has forgotten what it was leased over it: given out again, or a server that was
+  /// restarted had to wait until they expire. Where the holder had got as far as another member with one, whoever
+  /// gets it next is refused there once.
+  void give_back_all_of(LinkNumber link);
 
   /// One that `holder` leased and has shown to other members, who may have taken it: nobody is to have it any more,
   /// from the next expire() on.
@@ -89,6 +97,7 @@ class EpochPools {
   };
   struct Lease {
     std::string holder;
+    LinkNumber link;
     Clock::time_point ends;
   };
   struct Pool {

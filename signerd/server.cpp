@@ -207,7 +207,7 @@ void Server::shut_down(std::string_view why) {
   log_.info("stopping", {{"reason", why}});
   timer_.cancel();
   listener_->stop();
-  for (const auto& client : clients_) client->close("signer is stopping");
+  for (const auto& [client, number] : clients_) client->close("signer is stopping");
   clients_.clear();
   mesh_->stop();
   io_.stop();
@@ -219,16 +219,20 @@ void Server::accept(std::shared_ptr<net::Link> link) {
 }
 
 void Server::serve(const std::shared_ptr<net::Link>& link) {
-  clients_.insert(link);
+  clients_.emplace(link, ++last_client_);
   net::Link::Events events;
   std::weak_ptr<net::Link> weak = link;
   events.message = [this, weak](wire::Envelope envelope) {
     if (auto alive = weak.lock()) on_client(alive, std::move(envelope));
   };
   events.down = [this, weak](const std::string&) {
-    if (auto alive = weak.lock()) clients_.erase(alive);
+    if (auto alive = weak.lock()) forget(alive);
   };
   link->adopt(std::move(events));
+}
+
+void Server::forget(const std::shared_ptr<net::Link>& link) {
+  if (const auto client = clients_.extract(link)) online_->link_lost(client.mapped());
 }
 
 bool Server::send(const wire::Envelope& envelope) {
@@ -276,7 +280,7 @@ void Server::answer_some() {
     const auto now = Clock::now();
     auto answer = is_accusation(request->envelope.type)
                       ? accusations_->answer(link->peer(), request->envelope, now)
-                      : online_->answer(link->peer(), request->envelope, now, now - request->since);
+                      : online_->answer(link->peer(), request->envelope, now, now - request->since, clients_.at(link));
     if (!answer) continue;
     reply(link, *answer);
     if (std::find(answered.begin(), answered.end(), link) == answered.end()) answered.push_back(link);
@@ -299,7 +303,7 @@ void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope&
   }
   log_.warn("client_closed", {{"who", link->peer().uri()}, {"reason", "does not read its answers"}});
   link->close("you do not read your answers");
-  clients_.erase(link);
+  forget(link);
 }
 
 void Server::on_peer(wire::Envelope envelope) {

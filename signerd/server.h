@@ -35,6 +35,7 @@ class Server {
   Server(Config config, Interposer interposer, ShareStore store, Disputes disputes, Quarantine quarantine, Audit audit);
   Result<void, std::string> open();
   void accept(std::shared_ptr<net::Link> link);
+  void forget(const std::shared_ptr<net::Link>& link);
   void serve(const std::shared_ptr<net::Link>& link);
   void on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope);
   void answer_later();
@@ -72,7 +73,8 @@ class Server {
   EpochSwitch epoch_switch_;
   std::unique_ptr<Online> online_;
   std::map<PartyId, Digest> known_instances_;
-  std::set<std::shared_ptr<net::Link>> clients_;
+  std::map<std::shared_ptr<net::Link>, LinkNumber> clients_;
+  LinkNumber last_client_ = 0;
   RequestQueue requests_;
   Stalls stalls_;
   bool answering_ = false;

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "protocol/tecdsa/presign.h"
@@ -76,6 +77,25 @@ TEST_F(Pools, ids_given_back_are_leased_again_but_not_foreign_or_taken_ones) {
     for (const auto& id : pools.lease(std::to_string(i), quorum, 3, now)) EXPECT_TRUE(again.insert(id).second);
   EXPECT_FALSE(again.contains(mine[0]));
   EXPECT_EQ(again.size(), 11U);
+}
+
+/// A server that is killed and started again must not be kept from signing by what it held.
+TEST_F(Pools, what_a_lost_link_held_is_leased_again) {
+  auto pools = filled(leader);
+  const auto mine = pools.lease("a", quorum, 100, now, 1);
+  ASSERT_EQ(mine.size(), 6U);
+  EXPECT_TRUE(pools.lease("a", quorum, 1, now, 2).empty()) << "its share is used up";
+  const auto others = pools.lease("b", quorum, 2, now, 3);
+  ASSERT_EQ(others.size(), 2U);
+  ASSERT_TRUE(pools.take(mine[0], now));
+  pools.give_back_all_of(1);
+  EXPECT_EQ(pools.available(quorum), 9U);
+  const auto again = pools.lease("a", quorum, 100, now, 2);
+  EXPECT_EQ(again.size(), 6U);
+  EXPECT_EQ(std::ranges::count(again, mine[0]), 0) << "it is spent";
+  pools.give_back_all_of(1);
+  EXPECT_EQ(pools.available(quorum), 3U) << "nothing is left of it";
+  for (const auto& id : others) EXPECT_TRUE(pools.take(id, now)) << "another one's are not touched";
 }
 
 TEST_F(Pools, expired_leases_are_discarded_for_good) {
