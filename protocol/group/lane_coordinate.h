@@ -209,9 +209,17 @@ class LaneCoordinates {
   static Element choose(V mask, const Element& a, const Element& b) {
     return {{Limbs52::choose(mask, a.limbs, b.limbs)}};
   }
+  /// -a. Of 0 it is 0: kRest p, which 0 is taken from otherwise, would be one too much for an Element.
   static Element negate(const Element& a) {
-    const Sum<0> none{zero().limbs};
-    return tidy(none - a);
+    V any = a.limbs[0];
+#pragma GCC unroll 16
+    for (std::size_t i = 1; i < L; ++i) any = any | a.limbs[i];
+    const V zero = mask_if_zero(any);
+    std::array<V, L> r;
+#pragma GCC unroll 16
+    for (std::size_t i = 0; i < L; ++i)
+      r[i] = andnot(zero, V::broadcast(Prime::kRest * kLaneConstants<L>.p[i])) - a.limbs[i];
+    return {{Limbs52::carried(r)}};
   }
 
   /// Ones where a is 0 mod p.

@@ -155,8 +155,8 @@ class LaneField {
   [[nodiscard]] Element canonical(const Element& a) const { return less<1>(less<2>(a)); }
 
   /// a less that multiple of n which its bits from 64 kWords on stand for: below 2^(64 kWords) + 2^(64 kWords
-  /// - 27), so that less<1> makes it canonical. Takes any tidy a. For moduli that lack less than
-  /// 2^(64 kWords - 31) to 2^(64 kWords): those of P-256 and P-384.
+  /// - 27), so that less<1> makes it canonical. Takes any tidy a. For moduli that lack little to 2^(64 kWords), less than
+  /// 2^(64 kWords - 27) over 2^4 for N = 4 and over 2^32 for N = 6: those of P-256 and P-384.
   [[nodiscard]] Element folded(const Element& a) const {
     static_assert(kWords > 1);
     constexpr std::size_t limb = 64 * kWords / 52, shift = 64 * kWords % 52;
@@ -218,7 +218,7 @@ class LaneField {
     for (std::size_t k = 2; k < 16; ++k) table[k] = mul(table[k - 1], a);
     Element acc = one_;
     for (std::size_t i = L; i-- > 0;) {
-      const std::uint64_t e = m.lanes.n[i] - (i == 0 ? 2 : 0);  // n is odd and above 2: no borrow
+      const std::uint64_t e = m.lanes.n[i] - (i == 0 ? 2 : 0);  // no curve has a lowest limb of 1: no borrow
       for (int shift = 48; shift >= 0; shift -= 4) {
         for (int s = 0; s < 4; ++s) acc = sqr(acc);
         acc = mul(acc, table[e >> shift & 15]);

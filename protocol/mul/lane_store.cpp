@@ -20,6 +20,15 @@ const LaneKernels& kernels(const Modulus& m) {
   return portable_kernels(m);
 }
 
+// LaneRows::weigh() sums products of all rows in columns of 62 bits, a product being 2 L - 1 words of 52 bits to a column, and
+// reduces what must stay below 2^(52 L): 4.1 n^2 a row and n.
+template <std::size_t N>
+constexpr bool fits_columns() {
+  constexpr std::size_t L = lane_limbs(N), groups = (64 * N + 2 * ot::kLambdaS) / kLanes;
+  return groups * (2 * L - 1) < 1u << 10 && (N > 4 || 41 * groups / 16 + 10 < 10 * 16);
+}
+static_assert(fits_columns<4>() && fits_columns<6>());
+
 std::size_t groups_of(const Curve& curve) {
   const std::size_t xi = ot::ots_per_multiplication(curve);
   if (xi % kLanes != 0) std::abort();

@@ -17,7 +17,9 @@ namespace {
 bool has_vaes() {
   static const bool has = [] {
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) == 1 && (c & bit_VAES) != 0;
+    // The round keys take AES-NI, too.
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) == 1 && (c & bit_VAES) != 0 && __get_cpuid(1, &a, &b, &c, &d) == 1 &&
+           (c & bit_AES) != 0;
   }();
   return has;
 }

@@ -47,6 +47,7 @@ struct Case {
 };
 /// Nothing may be reported in these.
 std::vector<Case> arithmetic_cases();
+std::vector<Case> lane_cases();
 std::vector<Case> transfer_cases();
 std::vector<Case> protocol_cases();
 /// Each of these is a leak that must be reported.

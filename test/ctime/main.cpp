@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string_view wanted = argv[1];
-  for (const auto& cases : {arithmetic_cases(), transfer_cases(), protocol_cases()})
+  for (const auto& cases : {arithmetic_cases(), lane_cases(), transfer_cases(), protocol_cases()})
     for (const auto& chosen : cases)
       if (chosen.name == wanted) {
         chosen.run();

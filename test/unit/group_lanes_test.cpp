@@ -303,6 +303,16 @@ TEST_P(LaneFieldTest, zero_is_seen_in_every_form) {
   }
 }
 
+TEST_P(LaneFieldTest, zero_is_told_by_all_limbs) {
+  std::vector<Number> a(8, times_n(1));
+  for (std::size_t i = 0; i < limbs_; ++i) {
+    const Number power = power_of_two(52 * i);
+    a[i % 8] = is_below(power, n_) ? power : Number(1);
+    const auto masks = raw(FieldOp::IsZero, to_limbs(a));
+    for (std::size_t lane = 0; lane < 8; ++lane) EXPECT_EQ(masks[lane * limbs_], lane <= i ? 0 : kOnes);
+  }
+}
+
 TEST_P(LaneFieldTest, chooses_lane_by_lane) {
   const auto a = eight_below(times_n(4)), b = eight_below(times_n(4));
   for (unsigned pattern = 0; pattern < 256; ++pattern) {
