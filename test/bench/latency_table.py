@@ -95,7 +95,7 @@ def calls(site, made, name, provider, with_coordinator):
     return found, directory, coordinator
 
 
-def measure(site):
+def latency_table(site):
     columns, missing = {}, {}
     directory = site.scratch('clock-signers')
     env = {'LD_PRELOAD': str(site.build / 'test/bench/socket_clock.so'), 'SOCKET_CLOCK': str(directory)}

@@ -48,7 +48,7 @@ def measure(site):
             site.say(f'{callers} callers')
             rows += distribution(live.sign_calls(site, made, 3, calls, '--threads', callers), f', {callers} callers')
     site.say('the latency table')
-    table, note = latency_table.measure(site)
+    table, note = latency_table.latency_table(site)
     columns = ['us', 'calls', 'p1', 'p25', 'p50', 'p75', 'p90', 'p99', 'p99.9']
     background = live.median(found.background_cores)
     return Section('On-line', TEXT.format(content=found.content_bytes, request=found.request_bytes, reply=found.reply_bytes, record=found.record_bytes),
