@@ -13,8 +13,9 @@ namespace {
 /// How long the background thread leaves the I/O to callers after the last of them had it. Were it waiting for
 /// events by then, the next caller would have to wake it, and be woken by it in turn.
 constexpr std::chrono::milliseconds kLinger{1000};
-/// How often it looks meanwhile at what has arrived without a caller.
-constexpr std::chrono::milliseconds kPeek{20};
+/// How often it looks meanwhile at what has arrived without a caller; and how soon again where there was something,
+/// as more may follow: a link that is being made takes several turns.
+constexpr std::chrono::milliseconds kPeek{20}, kPeekAgain{1};
 
 }  // namespace
 
@@ -47,19 +48,21 @@ void IoRunner::run_one(Clock::time_point until) {
 void IoRunner::thread_main() {
   pthread_setname_np(pthread_self(), "quorate-io");
   std::unique_lock lock(mutex_);
+  auto peek = kPeek;
   while (!stopped_) {
     const auto callers_come_and_go = [&] { return demand_ == 0 && Clock::now() < released_ + kLinger; };
     if (token_taken_ || !waiters_.empty()) {
       background_.wait_for(lock, kPeek);
       continue;
     }
-    if (!wanted_ && callers_come_and_go() && background_.wait_for(lock, kPeek) == std::cv_status::no_timeout) continue;
+    if (!wanted_ && callers_come_and_go() && background_.wait_for(lock, peek) == std::cv_status::no_timeout) continue;
     if (stopped_ || token_taken_ || !waiters_.empty()) continue;
     token_taken_ = true;
     wanted_ = false;
     if (callers_come_and_go()) {
       lock.unlock();
-      guarded([this] { io_.poll(); });
+      peek = kPeek;
+      guarded([&] { peek = io_.poll() > 0 ? kPeekAgain : kPeek; });
       lock.lock();
     } else {
       while (!stopped_ && waiters_.empty()) {

@@ -1,9 +1,11 @@
 """A live cluster for the sections that need one, and the programs that load it."""
 import contextlib
 import json
+import pathlib
 import random
 import signal
 import subprocess
+import time
 import types
 
 import figures
@@ -77,6 +79,27 @@ def sign_calls(site, made, blocks, block, *more, idle=True, **where):
     """Blocks of sign calls and of bare fan-outs by turns; `idle`: while no presignatures are made."""
     idle = ['--signers', *pids(made)] if idle else []
     return types.SimpleNamespace(**run(site, 'sign_calls', *sign_options(made, **where), '--blocks', blocks, '--block', block, *more, *idle))
+
+
+@contextlib.contextmanager
+def calling(site, made, rate):
+    """Meanwhile another process makes sign calls at this rate."""
+    options = [*sign_options(made, name='beside'), '--no-floor', '--blocks', 1, '--block', int(rate * 120), '--rate', rate]
+    with subprocess.Popen([str(site.build / 'test/bench/sign_calls'), *map(str, options)], env=PLAIN, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL) as caller:
+        try:
+            time.sleep(0.5)
+            yield
+            if caller.poll() is not None:
+                raise RuntimeError(f'sign_calls ended too early, with status {caller.returncode}')
+        finally:
+            caller.kill()
+
+
+def background_ns(made):
+    """CPU time of the signers' threads that make presignatures: all but the main one."""
+    tasks = [task for pid in pids(made) for task in pathlib.Path(f'/proc/{pid}/task').iterdir() if task.name != str(pid)]
+    return sum(int((task / 'schedstat').read_text().split()[0]) for task in tasks)
 
 
 def of_blocks(blocks, percent):

@@ -21,8 +21,9 @@ pool, the partial signature, what is kept for repetitions, the reply. Without TL
         Figure.of('partial_p256_with_audit_us', us['partial_audited/256/0'], 'us', text="the same, and the audit's line written to /dev/null")]
     middle = {name: statistics.median(values) for name, values in us.items()}
     section.tables = [Table('Bare arithmetic, CPU, us', ['', 'P-256', 'P-384'], [
-        [what, *(middle[f'{name}/{bits}'] for bits in (256, 384))] for name, what in (
-            ('partial_signature', 'signer: partial signature'),
-            ('combine_and_verify', 'coordinator: two partials combined and verified under X'),
-            ('partial_verification', 'coordinator, only after a failure: one partial checked against its record'))])]
+        [what, *(middle[name.format(bits)] for bits in (256, 384))] for name, what in (
+            ('partial_signature/{}', 'signer: partial signature'),
+            ('combine_and_verify/{}/0', 'coordinator: two partials combined and verified under X, in lanes where the processor has them'),
+            ('combine_and_verify/{}/1', 'the same in words'),
+            ('partial_verification/{}', 'coordinator, only after a failure: one partial checked against its record'))])]
     return section

@@ -1,4 +1,6 @@
 """On-line latency while signers make presignatures at full speed, against the same with pools full and nothing made."""
+import time
+
 import live
 from figures import Chart, Figure, Goal, Section, Table, percentile
 
@@ -17,9 +19,10 @@ def measure(site):
             found = live.sign_calls(site, idle, 1, int(RATE * seconds), '--rate', RATE, '--no-floor')
             quiet.append(found.sign[0])
             live.resume(refilling)
+            before, begun = live.background_ns(refilling), time.monotonic_ns()
             found = live.sign_calls(site, refilling, 1, int(RATE * seconds), '--rate', RATE, '--no-floor', idle=False)
+            used.append((live.background_ns(refilling) - before) / (time.monotonic_ns() - begun))
             busy.append(found.sign[0])
-            used.append(found.background_cores[0])
     rows = [[title, *(percentile([t for b in blocks for t in b], p) / 1e3 for p in (50, 90, 99, 99.9))]
             for title, blocks in (('idle', quiet), ('refilling', busy))]
     before, after = live.of_blocks(quiet, 99), live.of_blocks(busy, 99)
