@@ -66,7 +66,7 @@ std::optional<wire::Envelope> Online::answer(const net::PeerIdentity& who, const
   };
   if (request.type == MessageType::LeaseReturn) {
     if (auto returned = wire::decode<wire::LeaseReturn>(request.payload))
-      if (auto* key = keys_.by_epoch(returned->epoch)) key->pools.give_back(who.uri(), returned->ids);
+      if (auto* key = keys_.by_epoch(returned->epoch)) key->pools.give_back(who.uri(), returned->ids, now);
     return std::nullopt;
   }
   auto answer = handle();
@@ -121,7 +121,7 @@ wire::LeaseReply Online::lease_now(const net::PeerIdentity& who, ActiveKey& key,
 }
 
 void Online::link_lost(LinkNumber link) {
-  for (auto& [epoch, key] : keys_.all()) key->pools.give_back_all_of(link);
+  for (auto& [epoch, key] : keys_.all()) key->pools.link_lost(link);
 }
 
 Online::Answer Online::lease(const net::PeerIdentity& who, const wire::Envelope& request, Clock::time_point now,

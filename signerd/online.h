@@ -24,7 +24,7 @@ class Online {
   /// came, see link_lost().
   std::optional<wire::Envelope> answer(const net::PeerIdentity& who, const wire::Envelope& request,
                                        Clock::time_point now, Clock::duration waited = {}, LinkNumber link = 0);
-  /// What was leased over it and not used is for others.
+  /// EpochPools::link_lost() of all.
   void link_lost(LinkNumber link);
   void tick(Clock::time_point now) {
     recent_.expire(now);

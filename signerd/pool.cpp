@@ -52,9 +52,13 @@ std::optional<EpochPools::Taken> EpochPools::take(const PresignatureId& id, Cloc
 }
 
 void EpochPools::end_lease(Pool& pool, std::map<PresignatureId, Lease>::iterator lease) {
-  auto held = pool.held.find(lease->second.holder);
-  if (held != pool.held.end() && --held->second == 0) pool.held.erase(held);
+  if (!lease->second.lost) release(pool, lease->second.holder);
   pool.leases.erase(lease);
+}
+
+void EpochPools::release(Pool& pool, const std::string& holder) {
+  const auto held = pool.held.find(holder);
+  if (held != pool.held.end() && --held->second == 0) pool.held.erase(held);
 }
 
 std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Quorum& quorum, std::size_t count,
@@ -67,6 +71,18 @@ std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Q
   const auto mine = pool.held.find(holder);
   const std::size_t already = mine == pool.held.end() ? 0 : mine->second;
   const std::size_t allowed = already >= share ? 0 : std::min(count, share - already);
+  if (allowed > 0 && link != 0) lessees_.insert(link);
+  if (const auto lost = pool.lost.find(holder); lost != pool.lost.end()) {
+    while (out.size() < allowed && !lost->second.empty()) {
+      const PresignatureId id = lost->second.back();
+      lost->second.pop_back();
+      const auto lease = pool.leases.find(id);
+      if (lease == pool.leases.end() || !lease->second.lost || lease->second.ends <= now) continue;
+      lease->second = {holder, link, now + limits_.lease_time};
+      ++pool.held[holder];
+      out.push_back(id);
+    }
+  }
   while (out.size() < allowed && !pool.free.empty()) {
     const PresignatureId id = pool.free.front();
     pool.free.pop_front();
@@ -78,27 +94,26 @@ std::vector<PresignatureId> EpochPools::lease(const std::string& holder, const Q
   return out;
 }
 
-void EpochPools::give_back(const std::string& holder, const std::vector<PresignatureId>& ids) {
+void EpochPools::give_back(const std::string& holder, const std::vector<PresignatureId>& ids, Clock::time_point now) {
   for (const auto& id : ids) {
     const auto batch = batches_.find(id.sid);
     if (batch == batches_.end()) continue;
     Pool& pool = pools_[batch->second.record->plan().quorum];
     const auto lease = pool.leases.find(id);
-    if (lease == pool.leases.end() || lease->second.holder != holder) continue;
+    if (lease == pool.leases.end() || lease->second.holder != holder || lease->second.lost || lease->second.ends <= now) continue;
     end_lease(pool, lease);
     pool.free.push_back(id);
   }
 }
 
-void EpochPools::give_back_all_of(LinkNumber link) {
+void EpochPools::link_lost(LinkNumber link) {
+  if (lessees_.erase(link) == 0) return;
   for (auto& [quorum, pool] : pools_)
-    for (auto lease = pool.leases.begin(); lease != pool.leases.end();) {
-      const auto next = std::next(lease);
-      if (lease->second.link == link) {
-        pool.free.push_back(lease->first);
-        end_lease(pool, lease);
-      }
-      lease = next;
+    for (auto& [id, lease] : pool.leases) {
+      if (lease.link != link || lease.lost) continue;
+      lease.lost = true;
+      release(pool, lease.holder);
+      pool.lost[lease.holder].push_back(id);
     }
 }
 
@@ -127,6 +142,9 @@ std::vector<std::pair<Quorum, PresignatureId>> EpochPools::expire(Clock::time_po
       if (now >= lease.ends) ended.push_back(id);
     for (const auto& id : ended)
       if (discard(id)) retired.emplace_back(quorum, id);
+    for (auto& [holder, ids] : pool.lost)
+      std::erase_if(ids, [&leases = pool.leases](const PresignatureId& id) { return !leases.contains(id); });
+    std::erase_if(pool.lost, [](const auto& lost) { return lost.second.empty(); });
   }
   for (auto it = batches_.begin(); it != batches_.end();) {
     Batch& batch = it->second;

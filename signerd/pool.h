@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <vector>
 
 #include "protocol/tecdsa/presignature.h"
 
@@ -49,13 +50,13 @@ class EpochPools {
   /// workers of a server, and a worker that holds nothing signs nothing. `link`: over which they go to it.
   std::vector<PresignatureId> lease(const std::string& holder, const Quorum& quorum, std::size_t count,
                                     Clock::time_point now, LinkNumber link = 0);
-  /// Unused ids that `holder` gives back are given out again; foreign or unknown ids are ignored.
-  void give_back(const std::string& holder, const std::vector<PresignatureId>& ids);
+  /// Unused ids that `holder` gives back are given out again; foreign, unknown and ended ones are ignored.
+  void give_back(const std::string& holder, const std::vector<PresignatureId>& ids, Clock::time_point now);
 
-  /// The link is lost, and its holder has forgotten what it was leased over it: given out again, or a server that was
-  /// restarted had to wait until they expire. Where the holder had got as far as another member with one, whoever
-  /// gets it next is refused there once.
-  void give_back_all_of(LinkNumber link);
+  /// The link is lost, and who was at its other end has forgotten what it was leased over it. The next leases of the
+  /// same holder are these, or a server that was restarted would wait for its own to expire. Nobody else gets them,
+  /// as the holder may have got as far as other members with them.
+  void link_lost(LinkNumber link);
 
   /// One that `holder` leased and has shown to other members, who may have taken it: nobody is to have it any more,
   /// from the next expire() on.
@@ -99,15 +100,18 @@ class EpochPools {
     std::string holder;
     LinkNumber link;
     Clock::time_point ends;
+    bool lost = false;  ///< with its link; not among those held
   };
   struct Pool {
     std::deque<PresignatureId> free;            ///< neither taken nor leased; may name taken ones
     std::map<PresignatureId, Lease> leases;
     std::map<std::string, std::size_t> held;    ///< live leases by holder
+    std::map<std::string, std::vector<PresignatureId>> lost;  ///< by holder; may name ended ones until expire()
     std::uint32_t depth = 0;
     std::uint32_t wasted = 0;
   };
 
+  static void release(Pool& pool, const std::string& holder);
   void end_lease(Pool& pool, std::map<PresignatureId, Lease>::iterator lease);
   bool discard(const PresignatureId& id);
   [[nodiscard]] bool holds(const PresignatureId& id) const;
@@ -117,6 +121,7 @@ class EpochPools {
   PoolLimits limits_;
   std::unordered_map<SessionId, Batch> batches_;
   std::map<Quorum, Pool> pools_;
+  std::set<LinkNumber> lessees_;  ///< links over which something was leased
 };
 
 }  // namespace quorate::signerd

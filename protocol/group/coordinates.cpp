@@ -45,11 +45,11 @@ Jacobian jacobian(const Point& p) {
   return out;
 }
 
-std::vector<Affine> affine_all(std::span<const Point> points) {
-  std::vector<Affine> out(points.size());
+AffinePoints affine_all(std::span<const Point> points) {
+  AffinePoints out(points.size());
   if (points.empty()) return out;
   const Modulus& m = points.front().curve().field();
-  std::vector<Jacobian> coordinates;
+  std::vector<Jacobian, WipingAllocator<Jacobian>> coordinates;
   coordinates.reserve(points.size());
   bool divided = true;
   for (const auto& p : points) {
@@ -63,7 +63,7 @@ std::vector<Affine> affine_all(std::span<const Point> points) {
     return out;
   }
   // Montgomery's trick over the z that are not 0: before[i] is the product of all z ahead of i.
-  std::vector<Limbs> before;
+  std::vector<Limbs, WipingAllocator<Limbs>> before;
   before.reserve(points.size());
   Limbs product = m.r;
   for (std::size_t i = 0; i < points.size(); ++i) {

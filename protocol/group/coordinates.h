@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "protocol/base/secret.h"
 #include "protocol/group/point.h"
 
 namespace quorate {
@@ -24,8 +25,10 @@ struct Homogeneous {
 
 /// How OpenSSL holds the point: no inversion is needed.
 Jacobian jacobian(const Point& p);
+/// Wiped when freed: of two points that a base OT computed, which one was sent tells its receiver's choice.
+using AffinePoints = std::vector<Affine, WipingAllocator<Affine>>;
 /// Of points of one curve, with one field inversion.
-std::vector<Affine> affine_all(std::span<const Point> points);
+AffinePoints affine_all(std::span<const Point> points);
 
 /// 0x04, x, y: field_size() bytes each, big-endian.
 Bytes uncompressed(const Curve& curve, const Limbs& x, const Limbs& y);

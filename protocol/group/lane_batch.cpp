@@ -71,7 +71,7 @@ class Digits {
   SecretVector<std::uint64_t> words_;
 };
 
-/// x and y of each point in the kernel's words.
+/// x and y of each point in the kernel's words. Wiped, as keys of OTs follow from some.
 class PointWords {
  public:
   PointWords(const LaneKernels& kernels, std::size_t groups)
@@ -91,7 +91,7 @@ class PointWords {
 
  private:
   std::size_t size_;
-  std::vector<std::uint64_t> words_;
+  std::vector<std::uint64_t, WipingAllocator<std::uint64_t>> words_;
 };
 
 /// The products are public from here on.

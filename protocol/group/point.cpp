@@ -182,6 +182,7 @@ Point Point::from_checked(const Curve& curve, const Affine& p) {
   };
   number(x, p.x);
   number(y, p.y);
+  ct::wipe(bytes.data(), bytes.size());
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   // Not EC_POINT_set_affine_coordinates, which computes the curve's equation once more.

@@ -60,10 +60,14 @@ void IoRunner::thread_main() {
     token_taken_ = true;
     wanted_ = false;
     if (callers_come_and_go()) {
-      lock.unlock();
       peek = kPeek;
-      guarded([&] { peek = io_.poll() > 0 ? kPeekAgain : kPeek; });
-      lock.lock();
+      for (bool more = true; more && !stopped_ && waiters_.empty();) {
+        lock.unlock();
+        more = false;
+        guarded([&] { more = io_.poll_one() > 0; });
+        lock.lock();
+        if (more) peek = kPeekAgain;
+      }
     } else {
       while (!stopped_ && waiters_.empty()) {
         lock.unlock();

@@ -15,6 +15,13 @@ Time monotonic_now() {
   return std::chrono::duration_cast<Time>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+namespace {
+
+/// Handlers do not throw by design; after one that did, for want of memory, nobody may have asked for a moment.
+constexpr std::chrono::milliseconds kAfterFailure{100};
+
+}  // namespace
+
 class WakeTimer::Impl : public std::enable_shared_from_this<WakeTimer::Impl> {
  public:
   Impl(boost::asio::io_context& io, std::function<void()> wake) : io_(io), timer_(io), wake_(std::move(wake)) {}
@@ -43,7 +50,7 @@ class WakeTimer::Impl : public std::enable_shared_from_this<WakeTimer::Impl> {
 
  private:
   void arm(Time when) {
-    armed_ = when;
+    armed_ = kNever;  // should what follows throw, the next at() tries again
     timer_.expires_at(std::chrono::steady_clock::time_point(
         std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::max(when, Time::zero()))));
     timer_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
@@ -52,24 +59,31 @@ class WakeTimer::Impl : public std::enable_shared_from_this<WakeTimer::Impl> {
       self->armed_ = kNever;
       self->ring();
     });
+    armed_ = when;
   }
 
   void ring_soon() {
     if (posted_) return;
-    posted_ = true;
     boost::asio::post(io_, [weak = weak_from_this()] {
       const auto self = weak.lock();
       if (!self) return;
       self->posted_ = false;
       self->ring();
     });
+    posted_ = true;
   }
 
   void ring() {
     const bool due = wanted_ <= monotonic_now();
     if (due) wanted_ = kNever;
     if (wanted_ < armed_) arm(wanted_);
-    if (std::exchange(asked_soon_, false) || due) wake_();
+    if (!std::exchange(asked_soon_, false) && !due) return;
+    try {
+      wake_();
+    } catch (...) {
+      at(monotonic_now() + kAfterFailure);
+      throw;
+    }
   }
 
   boost::asio::io_context& io_;

@@ -67,10 +67,10 @@ TEST_F(Pools, ids_given_back_are_leased_again_but_not_foreign_or_taken_ones) {
   auto pools = filled(leader);
   const auto mine = pools.lease("a", quorum, 3, now);
   ASSERT_EQ(mine.size(), 3U);
-  pools.give_back("b", mine);
+  pools.give_back("b", mine, now);
   EXPECT_EQ(pools.available(quorum), 9U);
   ASSERT_TRUE(pools.take(mine[0], now));
-  pools.give_back("a", mine);
+  pools.give_back("a", mine, now);
   EXPECT_EQ(pools.available(quorum), 11U);
   std::set<PresignatureId> again;
   for (int i = 0; i < 20; ++i)
@@ -79,8 +79,9 @@ TEST_F(Pools, ids_given_back_are_leased_again_but_not_foreign_or_taken_ones) {
   EXPECT_EQ(again.size(), 11U);
 }
 
-/// A server that is killed and started again must not be kept from signing by what it held.
-TEST_F(Pools, what_a_lost_link_held_is_leased_again) {
+/// A server that is killed and started again must not be kept from signing by what it held, and others must not get
+/// what it may have begun with.
+TEST_F(Pools, what_a_lost_link_held_is_leased_again_to_the_same_holder_alone) {
   auto pools = filled(leader);
   const auto mine = pools.lease("a", quorum, 100, now, 1);
   ASSERT_EQ(mine.size(), 6U);
@@ -88,14 +89,40 @@ TEST_F(Pools, what_a_lost_link_held_is_leased_again) {
   const auto others = pools.lease("b", quorum, 2, now, 3);
   ASSERT_EQ(others.size(), 2U);
   ASSERT_TRUE(pools.take(mine[0], now));
-  pools.give_back_all_of(1);
-  EXPECT_EQ(pools.available(quorum), 9U);
-  const auto again = pools.lease("a", quorum, 100, now, 2);
-  EXPECT_EQ(again.size(), 6U);
-  EXPECT_EQ(std::ranges::count(again, mine[0]), 0) << "it is spent";
-  pools.give_back_all_of(1);
-  EXPECT_EQ(pools.available(quorum), 3U) << "nothing is left of it";
-  for (const auto& id : others) EXPECT_TRUE(pools.take(id, now)) << "another one's are not touched";
+  pools.end_lease_of("a", mine[1], now);  // shown to other members
+
+  pools.link_lost(1);
+  const auto theirs = pools.lease("c", quorum, 100, now, 4);
+  EXPECT_EQ(theirs.size(), 4U) << "what is free, and nothing of a";
+  const auto again = pools.lease("a", quorum, 100, now + milliseconds(1000), 2);
+  EXPECT_EQ(again.size(), 4U) << "six, of which one is spent and one ended";
+  for (const auto& id : again) EXPECT_EQ(std::ranges::count(mine, id), 1);
+  EXPECT_EQ(std::ranges::count(again, mine[0]) + std::ranges::count(again, mine[1]), 0);
+  EXPECT_TRUE(pools.lease("a", quorum, 1, now + milliseconds(1000), 2).empty());
+
+  pools.link_lost(1);
+  EXPECT_EQ(pools.expire(now + milliseconds(1999)).size(), 1U) << "the one that had ended; nothing is lost twice";
+  EXPECT_EQ(pools.expire(now + milliseconds(2000)).size(), 6U) << "of b and c; those of a have begun anew";
+  EXPECT_EQ(pools.expire(now + milliseconds(3000)).size(), 4U);
+}
+
+TEST_F(Pools, leases_of_a_lost_link_expire_as_they_would_have) {
+  auto pools = filled(leader);
+  const auto mine = pools.lease("a", quorum, 3, now, 1);
+  pools.link_lost(1);
+  pools.give_back("a", mine, now);
+  EXPECT_EQ(pools.available(quorum), 9U) << "not given back by somebody who has them no more";
+  EXPECT_EQ(pools.expire(now + milliseconds(2000)).size(), 3U);
+  EXPECT_EQ(pools.lease("a", quorum, 100, now + milliseconds(2000), 2).size(), 5U);
+}
+
+TEST_F(Pools, what_has_ended_is_not_given_back) {
+  auto pools = filled(leader);
+  const auto mine = pools.lease("a", quorum, 2, now, 1);
+  pools.end_lease_of("a", mine[0], now);
+  pools.give_back("a", mine, now);
+  EXPECT_EQ(pools.available(quorum), 11U);
+  EXPECT_EQ(pools.expire(now).size(), 1U);
 }
 
 TEST_F(Pools, expired_leases_are_discarded_for_good) {
