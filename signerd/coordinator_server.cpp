@@ -120,7 +120,7 @@ void CoordinatorServer::serve(const std::shared_ptr<net::Link>& link) {
     const auto reply = [weak](const wire::Envelope& answer) {
       const auto still = weak.lock();
       if (still == nullptr) return;
-      (void)still->send(answer);
+      (void)still->send(answer, net::Link::Leaves::OnPush);
       still->push();
     };
     desk_->on_message(client, alive->peer(), envelope, reply, Clock::now());

@@ -7,7 +7,7 @@ Digest RecentPartials::fingerprint(CurveId curve, const wire::SignRequest& reque
                Binding{.curve = curve, .key = request.key, .epoch = request.epoch, .sid = request.presignature.sid,
                        .instance = request.presignature.index});
   t.add_number(static_cast<std::uint64_t>(request.context));
-  t.add_number(static_cast<std::uint64_t>(request.digest)).add(request.content);
+  t.add_number(static_cast<std::uint64_t>(request.digest)).add(ByteView(request.content));
   return std::move(t).digest();
 }
 

@@ -282,7 +282,7 @@ void Server::answer_some() {
                       ? accusations_->answer(link->peer(), request->envelope, now)
                       : online_->answer(link->peer(), request->envelope, now, now - request->since, clients_.at(link));
     if (!answer) continue;
-    reply(link, *answer);
+    reply(link, *answer, net::Link::Leaves::OnPush);
     if (std::find(answered.begin(), answered.end(), link) == answered.end()) answered.push_back(link);
   }
   // Those who wait come before the refill.
@@ -291,13 +291,13 @@ void Server::answer_some() {
   if (!requests_.empty()) answer_later();
 }
 
-void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer) {
+void Server::reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer, net::Link::Leaves leaves) {
   // What waits already counts, not this: a list with evidence is longer than all that.
   if (link->queued_bytes() <= kMaxBacklog) {
     if (interposer_.outgoing) {
       interposer_.outgoing(answer, [&link](const wire::Envelope& passed) { link->send(passed); });
     } else {
-      link->send(answer);
+      link->send(answer, leaves);
     }
     return;
   }

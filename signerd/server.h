@@ -40,7 +40,8 @@ class Server {
   void on_client(const std::shared_ptr<net::Link>& link, wire::Envelope envelope);
   void answer_later();
   void answer_some();
-  void reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer);
+  void reply(const std::shared_ptr<net::Link>& link, const wire::Envelope& answer,
+             net::Link::Leaves leaves = net::Link::Leaves::AfterHandler);
   void on_peer(wire::Envelope envelope);
   bool send(const wire::Envelope& envelope);
   void peer_up(PartyId peer, const Digest& instance);

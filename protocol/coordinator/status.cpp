@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "protocol/coordinator/coordinator.h"
 
@@ -122,7 +123,9 @@ void Coordinator::on_status(Time now, PartyId from, const SessionId& request, co
   }
   // No sign of health: whoever can tell its status may still be unable to sign in time.
   signer.latency.add(now_ - signer.status_sent);
-  signer.status_heard = true;
+  // What was kept warm before was chosen without it.
+  if (!std::exchange(signer.status_heard, true))
+    for (auto& [id, key] : keys_) key.warm_until = kLongAgo;
   if (reply.instance != signer.instance) {
     restarted(from);
     signer.instance = reply.instance;

@@ -100,7 +100,7 @@ Transcript& Transcript::add_secret(const SecretScalar& scalar) {
   return add(ByteView(encoded.reveal()));
 }
 
-Transcript& Transcript::add(const Quorum& quorum) {
+Transcript& Transcript::add_quorum(const Quorum& quorum) {
   add_number(quorum.size());
   for (const PartyId member : quorum) add(ByteView(&member, 1));
   return *this;

@@ -57,7 +57,9 @@ class Transcript {
     return add(id.view());
   }
   /// Count, then each member as a field of 1 byte.
-  Transcript& add(const Quorum& quorum);
+  Transcript& add_quorum(const Quorum& quorum);
+  /// Bytes and Quorum are one type, which says nothing of how it is to be hashed: add(ByteView(bytes)) or add_quorum().
+  Transcript& add(const Bytes&) = delete;
   /// Count, then each encoded point as a field. All on one curve.
   Transcript& add_points(std::span<const Point> points);
 

@@ -21,6 +21,7 @@ class ByteBio {
 
   /// More for TLS to read.
   void feed(ByteView more);
+  [[nodiscard]] bool has_input() const { return in_done_ < in_.size(); }
   [[nodiscard]] bool has_output() const { return !out_.empty(); }
   /// Moves what TLS has written to the end of `out`.
   void take_output(Bytes& out);

@@ -346,7 +346,7 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
           if constexpr (std::is_same_v<Message, wire::SignRequest>) remember(send.request, message.key);
         },
         send.message);
-    (void)dialer->second->link()->send(envelope);
+    (void)dialer->second->link()->send(envelope, Link::Leaves::OnPush);
   }
 
   void conclude(coordinator::Finish& finish) {

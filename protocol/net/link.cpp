@@ -24,6 +24,7 @@ constexpr std::size_t kReadBuffer = std::size_t{64} * 1024;
 /// Plaintext that is encrypted for one write: large enough for one system call to be worth it, small
 /// enough that bulk does not sit in memory twice.
 constexpr std::size_t kWritePiece = std::size_t{256} * 1024;
+constexpr std::size_t kAtOnce = std::size_t{16} * 1024;
 
 class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> {
  public:
@@ -44,7 +45,7 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
 
   void start(Events events) override;
   void adopt(Events events) override { events_ = std::make_shared<const Events>(std::move(events)); }
-  Sent send(const wire::Envelope& envelope) override;
+  Sent send(const wire::Envelope& envelope, Leaves leaves) override;
   void push() override { flush(); }
   void close(const std::string& reason_for_peer) override;
   void pause() override { paused_ = true; }
@@ -72,9 +73,10 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
   bool on_header();
   void on_frame(wire::Envelope envelope);
   void on_hello(const wire::Envelope& envelope);
-  void enqueue(const wire::Envelope& envelope);
+  void enqueue(const wire::Envelope& envelope, Leaves leaves = Leaves::AfterHandler);
   void schedule_flush();
   void flush();
+  std::size_t write_at_once();
   void refuse(const std::string& reason);
   void tell_refusal(const std::string& reason);
   void fail_with(std::string reason);
@@ -227,7 +229,7 @@ void TcpLink::on_hello(const wire::Envelope& envelope) {
   if (const auto events = events_; events->up) events->up();
 }
 
-Link::Sent TcpLink::send(const wire::Envelope& envelope) {
+Link::Sent TcpLink::send(const wire::Envelope& envelope, Leaves leaves) {
   if (phase_ != Phase::Up) return Sent::Closed;
   if (envelope.payload.size() > wire::max_payload(envelope.type)) {
     write_log(settings_->log, kLogError, std::string(wire::name(envelope.type)) + " of " +
@@ -241,16 +243,16 @@ Link::Sent TcpLink::send(const wire::Envelope& envelope) {
     return Sent::Closed;
   }
   if (after > settings_->bulk_bytes && between_signers(envelope.type)) return Sent::Full;
-  enqueue(envelope);
+  enqueue(envelope, leaves);
   return Sent::Queued;
 }
 
-void TcpLink::enqueue(const wire::Envelope& envelope) {
+void TcpLink::enqueue(const wire::Envelope& envelope, Leaves leaves) {
   const auto header = wire::encode_frame_header({envelope.type, envelope.payload.size(), envelope.sid});
   append(waiting_, header);
   append(waiting_, envelope.payload);
   ++waiting_frames_;
-  schedule_flush();
+  if (leaves == Leaves::AfterHandler) schedule_flush();
 }
 
 /// Frames that are sent within one handler go out together.
@@ -280,13 +282,24 @@ void TcpLink::flush() {
   cipher_.clear();
   tls_.take_output(cipher_);
   if (cipher_.empty()) return;
+  const std::size_t sent = write_at_once();
+  if (sent == cipher_.size()) return;
   writing_ = true;
-  asio::async_write(socket_, asio::buffer(cipher_), [self = shared_from_this()](error_code error, std::size_t) {
+  asio::async_write(socket_, asio::buffer(cipher_) + sent, [self = shared_from_this()](error_code error, std::size_t) {
     self->writing_ = false;
     if (self->phase_ == Phase::Dead) return;
     if (error) return self->fail_with(error.message());
     self->flush();
   });
+}
+
+/// What the kernel takes of a short piece without waiting: then no handler has to follow. All the rest, and whatever is
+/// wrong with the socket, is for the write that does wait.
+std::size_t TcpLink::write_at_once() {
+  if (cipher_.size() > kAtOnce || active_done_ != active_.size()) return 0;
+  error_code error;
+  if (!socket_.non_blocking()) socket_.non_blocking(true, error);
+  return error ? 0 : socket_.write_some(asio::buffer(cipher_), error);
 }
 
 void TcpLink::resume() {

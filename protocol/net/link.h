@@ -52,6 +52,10 @@ class Link {
     Full,    ///< backpressure: not queued, try again when the peer has read
     Closed,  ///< not up, gone, or the frame broke a limit
   };
+  enum class Leaves : std::uint8_t {
+    AfterHandler,  ///< together with all that is sent within one handler
+    OnPush,        ///< the sender calls push() within this handler
+  };
   struct Events {
     std::function<void()> up;                          ///< hello was exchanged and accepted
     std::function<void(wire::Envelope)> message;       ///< from and to are filled in
@@ -67,9 +71,8 @@ class Link {
   virtual void start(Events events) = 0;
   /// Another owner takes over a link that is up; `up` is not called again.
   virtual void adopt(Events events) = 0;
-  /// Frames that are sent within one handler go out together, after it.
-  virtual Sent send(const wire::Envelope& envelope) = 0;
-  /// Lets them go now, for whoever has nothing more to send and is waited for. Nobody is called back within this.
+  virtual Sent send(const wire::Envelope& envelope, Leaves leaves = Leaves::AfterHandler) = 0;
+  /// Lets go what was sent, for whoever has nothing more to send and is waited for. Nobody is called back within this.
   virtual void push() = 0;
   /// No callback comes after this. What is queued already is not waited for; a reason that is not empty
   /// is told to the peer if it can be done without waiting.

@@ -263,7 +263,8 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
     const auto left = coordinator::whole_ms(send.deadline - monotonic_now());
     message.deadline_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(left, 1, 0xffffffff));
     if (send.hint) message.hint = wire::TierAssigned{send.hint->presignature, send.hint->quorum, send.hint->epoch};
-    (void)to->send({wire::MessageType::TierSignRequest, request.sid, kNobody, kNobody, wire::encode(message)});
+    (void)to->send({wire::MessageType::TierSignRequest, request.sid, kNobody, kNobody, wire::encode(message)},
+                   Link::Leaves::OnPush);
   }
 
   void take_back(const coordinator::TierWithdraw& withdraw) {

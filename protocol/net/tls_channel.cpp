@@ -16,9 +16,11 @@ constexpr std::string_view kExporter = "EXPORTER-quorate-hello";
 /// Keeps our errors and the application's apart in the one queue that a thread has. SSL_get_error() would
 /// take an old error of the application for ours, as it looks whether there is any.
 /// (OpenSSL itself empties the queue at every handshake step; nothing can be done about that.)
+/// As a rule there is none before: then nothing has to be put into the queue, which copies two strings.
 class ErrorScope {
  public:
   ErrorScope() {
+    if (ERR_peek_last_error() == 0) return;
     ERR_set_mark();
     ERR_raise(ERR_LIB_USER, kSentinel);
   }
@@ -107,6 +109,7 @@ void TlsChannel::judge() {
 
 std::size_t TlsChannel::read(MutableByteView out) {
   if (state_ != State::Open || out.empty()) return 0;
+  if (!bytes_.has_input() && SSL_has_pending(ssl_.get()) == 0) return 0;  // to ask costs more than a record's decryption
   ErrorScope errors;
   std::size_t got = 0;
   if (SSL_read_ex(ssl_.get(), out.data(), out.size(), &got) == 1) return got;

@@ -85,7 +85,7 @@ Digest statement_digest(const KeygenTerms& terms, const KeygenStatement& stateme
   binding.to = statement.receiver;
   binding.instance = statement.round;
   Transcript transcript(Label::KeygenSignedMessage, binding);
-  add_terms(transcript, terms).add(statement.body);
+  add_terms(transcript, terms).add(ByteView(statement.body));
   Digest digest = std::move(transcript).digest();
   // A body of round 3 holds a share. Its digest may be known: nobody guesses a random scalar.
   ct::unpoison(digest.bytes.data(), digest.bytes.size());
@@ -124,7 +124,7 @@ Digest keygen_echo(const KeygenTerms& terms, const SessionId& sid, std::uint8_t 
   binding.instance = round;
   Transcript transcript(Label::KeygenEcho, binding);
   transcript.add(terms.ceremony).add_number(statements.size());
-  for (const auto& [id, statement] : statements) transcript.add_number(id).add(statement.body);
+  for (const auto& [id, statement] : statements) transcript.add_number(id).add(ByteView(statement.body));
   return std::move(transcript).digest();
 }
 

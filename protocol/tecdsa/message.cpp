@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 namespace quorate {
@@ -14,13 +15,14 @@ std::optional<MessageDigest> message_digest_from(std::uint8_t number) {
 
 namespace {
 
+/// Fetched once: a fetch by name costs more than a short hash, and so does EVP_sha256(), for which one is made at each use.
 const EVP_MD* algorithm_of(MessageDigest digest) {
-  switch (digest) {
-    case MessageDigest::Sha256: return EVP_sha256();
-    case MessageDigest::Sha384: return EVP_sha384();
-    case MessageDigest::Sha512: return EVP_sha512();
-  }
-  std::abort();
+  static const std::array<const EVP_MD*, 3> fetched{EVP_MD_fetch(nullptr, "SHA2-256", nullptr),
+                                                    EVP_MD_fetch(nullptr, "SHA2-384", nullptr),
+                                                    EVP_MD_fetch(nullptr, "SHA2-512", nullptr)};
+  const EVP_MD* const algorithm = fetched.at(static_cast<std::size_t>(digest) - 1);
+  if (algorithm == nullptr) std::abort();
+  return algorithm;
 }
 
 }  // namespace

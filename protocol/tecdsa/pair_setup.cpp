@@ -36,7 +36,7 @@ SecretBytes zero_seed(const SetupContext& context, const SecretScalar& x, const 
   ct::poison(shared.data(), shared.size());
   Transcript transcript(Label::SetupZeroSeed, context.binding.towards(std::min(context.me, context.peer),
                                                                       std::max(context.me, context.peer)));
-  transcript.add(shared);
+  transcript.add(ByteView(shared));
   ct::wipe(shared.data(), shared.size());
   return std::move(transcript).expand_secret(kSeedSize);
 }

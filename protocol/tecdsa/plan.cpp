@@ -7,7 +7,7 @@ namespace quorate {
 // SPEC 5.0: everything that makes this batch this batch goes into its id.
 SessionId PresignPlan::sid() const {
   Transcript t(Label::PresignSession, Binding{.curve = curve, .key = key, .epoch = epoch});
-  t.add(quorum).add_number(batch).add_number(tree_depth).add_number(batch_number).add(leader_nonce);
+  t.add_quorum(quorum).add_number(batch).add_number(tree_depth).add_number(batch_number).add(leader_nonce);
   t.add_number(setups.size());
   for (const auto& id : setups) t.add(id);
   return SessionId{std::move(t).digest().bytes};
@@ -15,7 +15,7 @@ SessionId PresignPlan::sid() const {
 
 PartyId leader_of(const EpochId& epoch, const Quorum& quorum) {
   Transcript t(Label::LeaderChoice, Binding{.epoch = epoch});
-  t.add(quorum);
+  t.add_quorum(quorum);
   const Digest digest = std::move(t).digest();
   std::uint64_t number = 0;
   for (std::size_t i = 0; i < 8; ++i) number = number << 8 | digest.bytes[i];

@@ -24,7 +24,7 @@ SecretScalar zero_share(const PresignRun& run, std::uint32_t b) {
 Digest nonce_commitment(const PresignRun& run, PartyId of, ByteView opening, std::span<const Bytes> R) {
   Transcript t(Label::PresignNonceCommit, run.binding.towards(of, kNobody));
   t.add(opening).add_number(R.size());
-  for (const auto& point : R) t.add(point);
+  for (const auto& point : R) t.add(ByteView(point));
   return std::move(t).digest();
 }
 

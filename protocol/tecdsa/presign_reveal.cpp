@@ -17,7 +17,7 @@ Digest echo2(const PresignRun& run) {
   for (const auto id : run.inputs.plan.quorum) {
     const auto& R = id == run.me ? run.R : run.peers.at(id).R;
     const auto& pk = id == run.me ? run.pk : run.peers.at(id).pk;
-    for (std::uint32_t b = 0; b < run.batch(); ++b) t.add(R[b]).add(pk[b]);
+    for (std::uint32_t b = 0; b < run.batch(); ++b) t.add(ByteView(R[b])).add(ByteView(pk[b]));
   }
   return std::move(t).digest();
 }
@@ -25,7 +25,7 @@ Digest echo2(const PresignRun& run) {
 Digest digest_of_nonces(const PresignRun& run) {
   Transcript t(Label::PresignNonceDigest, run.binding);
   t.add_number(run.R_sum.size());
-  for (const auto& R : run.R_sum) t.add(R);
+  for (const auto& R : run.R_sum) t.add(ByteView(R));
   return std::move(t).digest();
 }
 

@@ -23,7 +23,7 @@ Digest row_entry(const Binding& binding, PartyId signer, std::uint32_t index, By
 
 Digest row_digest(const Binding& binding, const Quorum& quorum, const Row& row) {
   Transcript t(Label::PresignRow, binding.towards(row.signer, kNobody));
-  t.add(quorum).add(row.nonce_digest).add(row.u_digest).add_number(row.records.size());
+  t.add_quorum(quorum).add(row.nonce_digest).add(row.u_digest).add_number(row.records.size());
   for (const auto& entry : row.records) t.add(entry);
   return std::move(t).digest();
 }

@@ -24,6 +24,18 @@ TEST(CoordinatorLease, NothingIsHeldBeforeTheFirstRequest) {
   EXPECT_EQ(cluster.coordinator().leases_held(), 0u);
 }
 
+/// A request that came before the links: nothing can be told yet of which quorums are worth keeping warm.
+TEST(CoordinatorLease, AProcessThatHasJustStartedHoldsSomeToo) {
+  FakeCluster cluster;
+  cluster.submit("before anything is known");
+  cluster.start();
+  ASSERT_EQ(cluster.coordinator().counters().signatures, 1u);
+  const Time since = cluster.now();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cluster.sign("x" + std::to_string(i)).result);
+  // One or two for each quorum; all others ride on sign replies.
+  EXPECT_LE(cluster.count<wire::LeaseRequest>(since), 10u);
+}
+
 TEST(CoordinatorLease, IdleCoordinatorGivesEverythingBackAfterFiveSeconds) {
   FakeCluster cluster;
   cluster.start();

@@ -72,7 +72,7 @@ TEST(Transcript, IsSha256OfTheDocumentedEncoding) {
       .add(g)
       .add(seven)
       .add(key)
-      .add(Quorum{1, 3, 16});
+      .add_quorum(Quorum{1, 3, 16});
   t.add_points(std::vector<Point>{g, g + g});
   t.add_secret(SecretScalar(seven));
 
@@ -148,19 +148,19 @@ TEST(Transcript, ShiftedBordersOfFieldsGiveOtherDigests) {
       {"byte 1", [](Transcript& t) { t.add(ByteView(Bytes{1})); }},
       {"quorum 1,2|3",
        [](Transcript& t) {
-         t.add(Quorum{1, 2}).add(Quorum{3});
+         t.add_quorum(Quorum{1, 2}).add_quorum(Quorum{3});
        }},
       {"quorum 1|2,3",
        [](Transcript& t) {
-         t.add(Quorum{1}).add(Quorum{2, 3});
+         t.add_quorum(Quorum{1}).add_quorum(Quorum{2, 3});
        }},
       {"quorum 1,2,3",
        [](Transcript& t) {
-         t.add(Quorum{1, 2, 3});
+         t.add_quorum(Quorum{1, 2, 3});
        }},
       {"quorum 2,1,3",
        [](Transcript& t) {
-         t.add(Quorum{2, 1, 3});
+         t.add_quorum(Quorum{2, 1, 3});
        }},
       {"embedded length",
        [](Transcript& t) {
