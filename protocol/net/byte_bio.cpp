@@ -1,5 +1,7 @@
 #include "protocol/net/byte_bio.h"
 
+#include <openssl/err.h>
+
 #include <algorithm>
 #include <cstring>
 #include <exception>
@@ -65,7 +67,8 @@ int ByteBio::write(BIO* bio, const char* data, int size) {
   if (size <= 0) return 0;
   try {
     append(static_cast<ByteBio*>(BIO_get_data(bio))->out_, as_bytes({data, static_cast<std::size_t>(size)}));
-  } catch (const std::exception&) {  // no memory: to TLS, a write that failed
+  } catch (const std::exception&) {  // no memory: a write that failed, and not one to be repeated
+    ERR_raise(ERR_LIB_USER, ERR_R_MALLOC_FAILURE);
     return -1;
   }
   return size;

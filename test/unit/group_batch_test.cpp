@@ -105,6 +105,27 @@ void check_extremes(const Curve& curve, bool thorough) {
 TEST_P(Batch, ExtremeScalarsOfP256) { check_extremes(Curve::p256(), true); }
 TEST_P(Batch, ExtremeScalarsOfP384) { check_extremes(Curve::p384(), GetParam() != Lanes::Portable); }
 
+/// Infinity is written as (0, 0); these are not infinity. b is a square on both curves.
+Point with_x_zero(const Curve& curve) {
+  const std::string y = curve.id() == CurveId::P256
+                            ? "66485c780e2f83d72433bd5d84a06bb6541c2af31dae871728bf856a174f93f4"
+                            : "c306610fb0ae5a159cf45c06069f22a6c5eb3641c602d42dea2c4b4f75550793406d80d2b91ad54f9048bd487af1ade1";
+  return Point::decode(curve, *from_hex("04" + std::string(y.size(), '0') + y)).value();
+}
+
+TEST_P(Batch, PointsWhoseXIsZero) {
+  for (const Curve* curve : {&Curve::p256(), &Curve::p384()}) {
+    sim::SeededRng rng(25, curve->name());
+    const Point zero_x = with_x_zero(*curve);
+    const std::vector<Point> points = {zero_x, Point(*curve), zero_x.negate(), random_points(*curve, 1, rng).front(), zero_x};
+    expect_products(random_scalars(*curve, 5, rng), random_scalars(*curve, 5, rng), points);
+    const auto k = random_scalars(*curve, 5, rng);
+    Point expected(*curve);
+    for (std::size_t i = 0; i < 5; ++i) expected += by_openssl(k[i], points[i]);
+    EXPECT_EQ(multi_mul_var(k, points), expected);
+  }
+}
+
 void check_special_points(const Curve& curve) {
   sim::SeededRng rng(23, curve.name());
   const Point g = Point::generator(curve), p = random_points(curve, 1, rng).front();
@@ -226,6 +247,15 @@ TEST_P(Batch, AFaultyPointEndsTheProcess) {
   const Point off = Point::from_checked(curve, {Limbs{1}, Limbs{1}});
   const auto k = secrets(std::vector<Scalar>(8, Scalar(curve, 3)));
   EXPECT_DEATH(static_cast<void>(mul_each(k, std::vector<Point>(8, off))), "");
+}
+
+TEST_P(Batch, ListsOfDifferentLengthsEndTheProcess) {
+  const Curve& curve = Curve::p256();
+  const auto eight = secrets(std::vector<Scalar>(8, Scalar(curve, 3))), seven = secrets(std::vector<Scalar>(7, Scalar(curve, 3)));
+  const std::vector<Point> points(8, Point::generator(curve));
+  EXPECT_DEATH(static_cast<void>(mul_each(seven, points)), "");
+  EXPECT_DEATH(static_cast<void>(mul_each(seven, eight, points)), "");
+  EXPECT_DEATH(static_cast<void>(mul_each(eight, seven, points)), "");
 }
 
 }  // namespace

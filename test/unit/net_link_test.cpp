@@ -428,6 +428,50 @@ TEST_F(LinkTest, BulkMeetsBackpressureAndEverythingElseEndsTheLink) {
   EXPECT_THAT(pair.client.reason, HasSubstr("the peer does not read"));
 }
 
+TEST_F(LinkTest, WhatIsPushedLeavesAtOnceAndNotBefore) {
+  Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
+  ASSERT_TRUE(pair.comes_up());
+  pair.loop.drain();
+  EXPECT_EQ(pair.client.link->send(message(MessageType::SignRequest, 300), Link::Leaves::OnPush), Link::Sent::Queued);
+  pair.loop.run_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(pair.server.got.empty());
+  EXPECT_GT(pair.client.link->queued_bytes(), 300u);
+  pair.client.link->push();
+  EXPECT_EQ(pair.client.link->queued_bytes(), 0u);
+  ASSERT_TRUE(pair.loop.run_until([&] { return pair.server.got.size() == 1; }));
+}
+
+/// A socket that takes part of a short piece, or nothing: the rest follows in its order.
+TEST_F(LinkTest, WhatTheKernelDoesNotTakeAtOnceFollows) {
+  Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
+  ASSERT_TRUE(pair.comes_up());
+  pair.server.link->pause();
+  pair.loop.drain();
+  std::vector<wire::Envelope> all;
+  // More than what the kernel keeps for both ends of a connection on loopback.
+  for (int i = 0; pair.client.link->queued_bytes() < 4'000'000 && i < 4000; ++i) {
+    all.push_back(message(MessageType::SignRequest, 7000 + i, static_cast<std::uint8_t>(i)));
+    ASSERT_EQ(pair.client.link->send(all.back(), Link::Leaves::OnPush), Link::Sent::Queued) << i;
+    pair.client.link->push();
+  }
+  EXPECT_GE(pair.client.link->queued_bytes(), 4'000'000u);
+  pair.server.link->resume();
+  ASSERT_TRUE(pair.loop.run_until([&] { return pair.server.got.size() == all.size(); }));
+  for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(pair.server.got[i].payload, all[i].payload) << i;
+}
+
+TEST_F(LinkTest, AReasonFollowsAnAnswerOfTheSameTurn) {
+  Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
+  ASSERT_TRUE(pair.comes_up());
+  pair.loop.drain();
+  EXPECT_EQ(pair.server.link->send(message(MessageType::SignReply, 100), Link::Leaves::OnPush), Link::Sent::Queued);
+  pair.server.link->push();
+  pair.server.link->close("maintenance");
+  ASSERT_TRUE(pair.loop.run_until([&] { return pair.client.down; }));
+  EXPECT_EQ(pair.client.got.size(), 1u);
+  EXPECT_EQ(pair.client.reason, "refused by the peer: maintenance");
+}
+
 TEST_F(LinkTest, TheNumberOfWaitingFramesIsLimitedToo) {
   auto small = signer_settings(ca_, 1);
   small.queue_frames = 10;
