@@ -5,19 +5,13 @@
 #include <atomic>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <system_error>
 #include <thread>
-#include <variant>
 
-#include "protocol/net/coordinator_driver.h"
+#include "protocol/net/client_process.h"
 #include "protocol/net/endpoint.h"
-#include "protocol/net/io_runner.h"
 #include "protocol/net/io_thread.h"
 #include "protocol/net/roomy_stack.h"
-#include "protocol/net/system_rng.h"
-#include "protocol/net/tier_client.h"
-#include "protocol/net/wake_timer.h"
 #include "protocol/wire/online_codec.h"
 
 namespace quorate::net {
@@ -29,8 +23,6 @@ using Outcome = Result<SignedContent, SignError>;
 constexpr std::chrono::milliseconds kResolveLimit{1000};
 /// How long a caller waits beyond its deadline for the I/O side to say so itself.
 constexpr std::chrono::milliseconds kGrace{50};
-constexpr std::chrono::milliseconds kPublishInterval{10};
-constexpr std::chrono::milliseconds kProbeInterval{500};
 
 SignError deadline_exceeded() { return {SignErrorCode::DeadlineExceeded, "no signature in time"}; }
 SignError only_direct() {
@@ -66,160 +58,6 @@ Outcome translate(Result<coordinator::SignResult, SignError> result) {
   out.took = std::chrono::duration_cast<std::chrono::microseconds>(result->took);
   return out;
 }
-
-KeyReadiness translate(const coordinator::Readiness& readiness) {
-  KeyReadiness out;
-  switch (readiness.state) {
-    case coordinator::Readiness::State::Unknown: out.state = Readiness::Unknown; break;
-    case coordinator::Readiness::State::Ready: out.state = Readiness::Ready; break;
-    case coordinator::Readiness::State::NotReady: out.state = Readiness::NotReady; break;
-  }
-  out.can_sign = readiness.can_sign;
-  out.reason = readiness.reason;
-  out.detail = readiness.detail;
-  out.signers_up = readiness.signers_up;
-  return out;
-}
-
-bool same_in_substance(const KeyReadiness& a, const KeyReadiness& b) {
-  return a.state == b.state && a.can_sign == b.can_sign && a.reason == b.reason && a.signers_up == b.signers_up;
-}
-
-/// Keys ever added, newest first. Only ever grows, so that a forked child can read it whatever its parent's
-/// other threads were doing.
-struct KeyNode {
-  coordinator::KeyInfo key;
-  KeyNode* next = nullptr;
-};
-
-/// Everything of one client that belongs to one process: loop, links, coordinator. A forked child leaves the
-/// object that it inherited alone, as its locks may be held and its memory in any state, and makes its own.
-class Engine {
- public:
-  /// Of its backends there is one: the coordinator in this process, or the client of a tier of them.
-  using Settings = std::variant<DriverSettings, TierSettings>;
-  Engine(const SignClientConfig& config, const Settings& settings)
-      : pid_(getpid()), runner_(config.log), publish_timer_(runner_.io(), [this] { publish(); }) {
-    if (const auto* direct = std::get_if<DriverSettings>(&settings)) {
-      driver_ = std::make_unique<CoordinatorDriver>(runner_.io(), with_instance(*direct, rng_), rng_);
-      driver_->on_blame(config.on_blame);
-    } else {
-      tier_ = std::make_unique<TierClient>(runner_.io(), with_instance(std::get<TierSettings>(settings), rng_), rng_);
-    }
-  }
-  Engine(const Engine&) = delete;
-  Engine& operator=(const Engine&) = delete;
-  ~Engine() {
-    runner_.stop();
-    if (driver_) driver_->stop();
-    if (tier_) tier_->stop();
-  }
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  [[nodiscard]] IoRunner& runner() { return runner_; }
-  /// I/O side only; direct mode only.
-  [[nodiscard]] CoordinatorDriver& driver() { return *driver_; }
-  /// I/O side only.
-  void sign(coordinator::SigningJob job, std::chrono::nanoseconds within, CoordinatorDriver::Done done) {
-    if (driver_) {
-      (void)driver_->sign(std::move(job), within, std::move(done));
-    } else {
-      tier_->sign(std::move(job), within, std::move(done));
-    }
-  }
-  [[nodiscard]] Rng& rng() { return rng_; }
-
-  void start(const std::atomic<KeyNode*>& keys) {
-    std::call_once(started_, [&] {
-      runner_.post([this, &keys] {
-        const auto begin = [&](auto& backend) {
-          backend.on_change([this] { changed(); });
-          for (const KeyNode* node = keys.load(); node != nullptr; node = node->next) add_key(node->key);
-          backend.start();
-        };
-        driver_ ? begin(*driver_) : begin(*tier_);
-      });
-      runner_.start();
-    });
-  }
-
-  void add_key(const coordinator::KeyInfo& key) {
-    keys_.push_back(key.id);
-    driver_ ? driver_->add_key(key) : tier_->add_key(key);
-  }
-
-  [[nodiscard]] KeyReadiness readiness(const KeyId& key) {
-    runner_.poll([this] { publish(); });
-    const std::lock_guard lock(published_mutex_);
-    const auto found = published_.find(key);
-    if (found != published_.end()) return found->second;
-    KeyReadiness unheard_of;
-    unheard_of.version = first_version();
-    return unheard_of;
-  }
-
-  void probe() {
-    if (!runner_.is_inline()) return;
-    const auto now = Clock::now().time_since_epoch().count();
-    auto due = next_probe_.load();
-    const auto next = now + Clock::duration(kProbeInterval).count();
-    if (now >= due && next_probe_.compare_exchange_strong(due, next)) {
-      // Coordinators are dialled anew by timers of their own, after half a second at most.
-      runner_.post_before_wait([this] {
-        if (driver_) driver_->retry_links();
-      });
-    }
-    runner_.poll([this] { publish(); });
-  }
-
- private:
-  /// Of no other process.
-  [[nodiscard]] std::uint64_t first_version() const { return (static_cast<std::uint64_t>(pid_) << 32) + 1; }
-
-  template <class BackendSettings>
-  static BackendSettings with_instance(BackendSettings settings, Rng& rng) {
-    auto link = std::make_shared<LinkSettings>(*settings.link);
-    link->instance = rng.make_id<Digest>();
-    settings.link = std::move(link);
-    return settings;
-  }
-
-  void changed() {
-    if (publish_waits_) return;
-    publish_waits_ = true;
-    publish_timer_.at(last_publish_ + kPublishInterval);
-  }
-
-  void publish() {
-    publish_waits_ = false;
-    publish_timer_.cancel();
-    last_publish_ = monotonic_now();
-    std::map<KeyId, KeyReadiness> fresh;
-    for (const KeyId& key : keys_) fresh[key] = translate(driver_ ? driver_->readiness(key) : tier_->readiness(key));
-    const std::lock_guard lock(published_mutex_);
-    for (auto& [key, readiness] : fresh) {
-      const auto before = published_.find(key);
-      readiness.version = before == published_.end() ? first_version() + 1 : before->second.version;
-      if (before != published_.end() && !same_in_substance(before->second, readiness)) ++readiness.version;
-    }
-    published_ = std::move(fresh);
-  }
-
-  const pid_t pid_;
-  std::once_flag started_;
-  IoRunner runner_;
-  SystemRng rng_;
-  std::unique_ptr<CoordinatorDriver> driver_;
-  std::unique_ptr<TierClient> tier_;
-  std::vector<KeyId> keys_;  ///< I/O side
-  WakeTimer publish_timer_;
-  bool publish_waits_ = false;
-  coordinator::Time last_publish_ = coordinator::kLongAgo;
-  std::atomic<Clock::rep> next_probe_{0};
-
-  std::mutex published_mutex_;
-  std::map<KeyId, KeyReadiness> published_;
-};
 
 /// One blocking call: what the I/O side delivers, guarded by the runner's lock.
 struct Call : IoRunner::Waiter {
@@ -288,7 +126,7 @@ class SignClient::Impl {
   Impl& operator=(const Impl&) = delete;
 
   ~Impl() {
-    if (Engine* engine = running()) take_apart(engine);  // another process's is left alone for ever
+    if (ClientProcess* process = running()) take_apart(process);  // another process's is left alone for ever
     for (KeyNode* node = keys_.load(); node != nullptr;) delete std::exchange(node, node->next);
   }
 
@@ -298,27 +136,27 @@ class SignClient::Impl {
     if (!self->config_.thread_at_fork) return;
     self->spare_ = IoThread::spare_in_children([weak = std::weak_ptr<Impl>(self)] {
       try {
-        if (const auto impl = weak.lock()) (void)impl->engine();
+        if (const auto impl = weak.lock()) (void)impl->process();
       } catch (const std::exception&) {
         // No memory: the first signature tries again.
       }
     });
   }
 
-  /// The engine of this process, started.
-  Engine& engine() {
-    Engine* present = engine_.load();
+  /// That of this process, started.
+  ClientProcess& process() {
+    ClientProcess* present = process_.load();
     if (present == nullptr || present->pid() != getpid()) {
-      auto fresh = std::make_unique<Engine>(config_, settings_);
-      // On failure another thread of this process was faster, and its engine is in `present` now.
-      if (engine_.compare_exchange_strong(present, fresh.get())) present = fresh.release();
+      auto fresh = std::make_unique<ClientProcess>(config_, settings_);
+      // On failure another thread of this process was faster, and what it made is in `present` now.
+      if (process_.compare_exchange_strong(present, fresh.get())) present = fresh.release();
     }
     present->start(keys_);
     return *present;
   }
   /// nullptr while this process has none.
-  Engine* running() {
-    Engine* present = engine_.load();
+  ClientProcess* running() {
+    ClientProcess* present = process_.load();
     return present != nullptr && present->pid() == getpid() ? present : nullptr;
   }
 
@@ -329,55 +167,55 @@ class SignClient::Impl {
     auto* node = new KeyNode{{key.id, key.curve, VerificationKey(key.point)}, keys_.load()};
     while (!keys_.compare_exchange_weak(node->next, node)) {
     }
-    if (Engine* engine = running()) {
-      engine->runner().post([engine, info = node->key] { engine->add_key(info); });
+    if (ClientProcess* process = running()) {
+      process->runner().post([process, info = node->key] { process->add_key(info); });
     }
   }
 
   void shut_down() {
-    if (Engine* engine = running()) engine->runner().stop();
+    if (ClientProcess* process = running()) process->runner().stop();
   }
 
-  void submit(Engine& engine, const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, ByteView content,
+  void submit(ClientProcess& process, const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, ByteView content,
               std::chrono::milliseconds deadline, bool waits, SignDone done) {
     // The deadline counts from now, not from when the I/O side gets to it.
     const auto until = Clock::now() + deadline;
     auto promise = std::make_shared<Promise>(std::move(done));
-    auto work = [&engine, key, context, digest, content = Bytes(content.begin(), content.end()), until,
+    auto work = [&process, key, context, digest, content = Bytes(content.begin(), content.end()), until,
                  promise = std::move(promise)]() mutable {
-      engine.sign({.key = key, .context = context, .digest = digest, .content = std::move(content)},
+      process.sign({.key = key, .context = context, .digest = digest, .content = std::move(content)},
                                  until - Clock::now(),
                                  [promise = std::move(promise)](Result<coordinator::SignResult, SignError> result) {
                                    promise->keep(translate(std::move(result)));
                                  });
     };
     if (waits) {
-      engine.runner().post_before_wait(std::move(work));
+      process.runner().post_before_wait(std::move(work));
     } else {
-      engine.runner().post(std::move(work));
+      process.runner().post(std::move(work));
     }
   }
 
   const SignClientConfig config_;
 
  private:
-  /// An engine cannot be destroyed by its own thread, on which a callback may just have dropped the client.
-  static void take_apart(Engine* engine) {
-    if (!engine->runner().on_own_thread()) {
-      delete engine;
+  /// It cannot be destroyed by its own thread, on which a callback may just have dropped the client.
+  static void take_apart(ClientProcess* process) {
+    if (!process->runner().on_own_thread()) {
+      delete process;
       return;
     }
     try {
-      std::thread([engine] { delete engine; }).detach();
+      std::thread([process] { delete process; }).detach();
     } catch (const std::system_error&) {
       // Left behind: stopped, with its connections open until the process ends.
     }
   }
 
-  Engine::Settings settings_;
+  ClientProcess::Settings settings_;
   std::shared_ptr<void> spare_;
   std::atomic<KeyNode*> keys_{nullptr};
-  std::atomic<Engine*> engine_{nullptr};
+  std::atomic<ClientProcess*> process_{nullptr};
 };
 
 SignClient::SignClient(SignClientConfig config) : impl_(std::make_shared<Impl>(std::move(config))) {
@@ -395,11 +233,11 @@ Outcome SignClient::sign(const KeyId& key, wire::Context context, wire::DigestAl
   auto call = std::make_shared<Call>();
   bool answered = false;
   with_roomy_stack([&] {
-    Engine& engine = impl->engine();
-    impl->submit(engine, key, context, digest, content, limit, true, [&engine, call](Outcome outcome) {
-      engine.runner().update(*call, [&] { call->outcome.emplace(std::move(outcome)); });
+    ClientProcess& process = impl->process();
+    impl->submit(process, key, context, digest, content, limit, true, [&process, call](Outcome outcome) {
+      process.runner().update(*call, [&] { call->outcome.emplace(std::move(outcome)); });
     });
-    answered = engine.runner().wait(*call, until, [&] { return call->outcome.has_value(); });
+    answered = process.runner().wait(*call, until, [&] { return call->outcome.has_value(); });
   });
   if (!answered) return fail(Clock::now() >= until ? deadline_exceeded() : shut_down());
   return std::move(*call->outcome);
@@ -408,61 +246,61 @@ Outcome SignClient::sign(const KeyId& key, wire::Context context, wire::DigestAl
 void SignClient::sign_async(const KeyId& key, wire::Context context, wire::DigestAlgorithm digest, ByteView content,
                             SignDone done, std::optional<std::chrono::milliseconds> deadline) {
   const auto impl = impl_;
-  Engine& engine = impl->engine();
-  if (engine.runner().is_inline()) return done(sign(key, context, digest, content, deadline));
-  impl->submit(engine, key, context, digest, content, deadline.value_or(impl->config_.deadline), false,
-               [done = std::move(done), demand = engine.runner().demand()](Outcome outcome) { done(std::move(outcome)); });
+  ClientProcess& process = impl->process();
+  if (process.runner().is_inline()) return done(sign(key, context, digest, content, deadline));
+  impl->submit(process, key, context, digest, content, deadline.value_or(impl->config_.deadline), false,
+               [done = std::move(done), demand = process.runner().demand()](Outcome outcome) { done(std::move(outcome)); });
 }
 
 void SignClient::warm_up() {
-  with_roomy_stack([this] { impl_->engine().runner().poll([] {}); });
+  with_roomy_stack([this] { impl_->process().runner().poll([] {}); });
 }
 
 void SignClient::probe() {
-  with_roomy_stack([this] { impl_->engine().probe(); });
+  with_roomy_stack([this] { impl_->process().probe(); });
 }
 
 KeyReadiness SignClient::readiness(const KeyId& key) {
   KeyReadiness known;
   with_roomy_stack([&] {
-    if (Engine* engine = impl_->running()) known = engine->readiness(key);
+    if (ClientProcess* process = impl_->running()) known = process->readiness(key);
   });
   return known;
 }
 
-bool SignClient::inline_io() const { return impl_->engine().runner().is_inline(); }
+bool SignClient::inline_io() const { return impl_->process().runner().is_inline(); }
 
 Result<std::vector<wire::StatusReply>, SignError> SignClient::status(std::chrono::milliseconds timeout) {
   const auto impl = impl_;
   if (impl->config_.mode == SignMode::Tier) return fail(only_direct());
-  Engine& engine = impl->engine();
+  ClientProcess& process = impl->process();
   auto call = std::make_shared<StatusCall>();
   call->open = impl->config_.signers.size();
-  engine.runner().post_before_wait([&engine, impl, call, timeout] {
+  process.runner().post_before_wait([&process, impl, call, timeout] {
     for (const auto& signer : impl->config_.signers) {
-      wire::Envelope envelope{wire::MessageType::StatusRequest, engine.rng().make_id<SessionId>(), kNobody, signer.id,
+      wire::Envelope envelope{wire::MessageType::StatusRequest, process.rng().make_id<SessionId>(), kNobody, signer.id,
                               wire::encode(wire::StatusRequest{})};
-      engine.driver().request(
+      process.driver().request(
           std::move(envelope), timeout,
-          [&engine, call](wire::Envelope reply) {
+          [&process, call](wire::Envelope reply) {
             auto decoded = wire::decode<wire::StatusReply>(reply.payload);
             if (decoded && decoded->signer == reply.from) {
-              engine.runner().update(*call, [&] { call->replies.push_back(std::move(*decoded)); });
+              process.runner().update(*call, [&] { call->replies.push_back(std::move(*decoded)); });
             }
             return false;
           },
-          [&engine, call](Result<void, SignError> end) {
-            engine.runner().update(*call, [&] {
+          [&process, call](Result<void, SignError> end) {
+            process.runner().update(*call, [&] {
               --call->open;
               if (!end.has_value()) call->failures += (call->failures.empty() ? "" : "; ") + end.error().detail;
             });
           });
     }
   });
-  (void)engine.runner().wait(*call, Clock::now() + timeout + kGrace, [&] { return call->open == 0; });
+  (void)process.runner().wait(*call, Clock::now() + timeout + kGrace, [&] { return call->open == 0; });
   std::vector<wire::StatusReply> replies;
   std::string failures;
-  engine.runner().update(*call, [&] {
+  process.runner().update(*call, [&] {
     replies = call->replies;
     failures = call->failures;
   });
@@ -483,33 +321,33 @@ Result<void, SignError> SignClient::request(PartyId signer, wire::MessageType ty
                                             OnReply on_reply, std::chrono::milliseconds timeout) {
   const auto impl = impl_;
   if (impl->config_.mode == SignMode::Tier) return fail(only_direct());
-  Engine& engine = impl->engine();
+  ClientProcess& process = impl->process();
   const auto until = Clock::now() + timeout + kGrace;
   auto talk = std::make_shared<Conversation>();
-  engine.runner().post_before_wait([&engine, talk, timeout, envelope = wire::Envelope{type, sid, kNobody, signer, std::move(payload)}] {
-    engine.driver().request(
+  process.runner().post_before_wait([&process, talk, timeout, envelope = wire::Envelope{type, sid, kNobody, signer, std::move(payload)}] {
+    process.driver().request(
         envelope, timeout,
-        [&engine, talk](wire::Envelope reply) {
-          engine.runner().update(*talk, [&] { talk->replies.push_back(std::move(reply)); });
+        [&process, talk](wire::Envelope reply) {
+          process.runner().update(*talk, [&] { talk->replies.push_back(std::move(reply)); });
           return true;
         },
-        [&engine, talk](Result<void, SignError> end) { engine.runner().update(*talk, [&] { talk->end.emplace(std::move(end)); }); });
+        [&process, talk](Result<void, SignError> end) { process.runner().update(*talk, [&] { talk->end.emplace(std::move(end)); }); });
   });
   for (;;) {
     const bool something =
-        engine.runner().wait(*talk, until, [&] { return !talk->replies.empty() || talk->end.has_value(); });
+        process.runner().wait(*talk, until, [&] { return !talk->replies.empty() || talk->end.has_value(); });
     if (!something) {
       return fail(Clock::now() >= until ? SignError{SignErrorCode::DeadlineExceeded, "no answer in time"} : shut_down());
     }
     std::deque<wire::Envelope> replies;
     std::optional<Result<void, SignError>> end;
-    engine.runner().update(*talk, [&] {
+    process.runner().update(*talk, [&] {
       replies.swap(talk->replies);
       end = talk->end;
     });
     for (auto& reply : replies) {
       if (on_reply(std::move(reply))) continue;
-      engine.runner().post([&engine, sid, signer] { engine.driver().forget(sid, signer); });
+      process.runner().post([&process, sid, signer] { process.driver().forget(sid, signer); });
       return {};
     }
     if (end) return *end;
