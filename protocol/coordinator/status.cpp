@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <utility>
 
 #include "protocol/coordinator/coordinator.h"
 
@@ -123,14 +122,13 @@ void Coordinator::on_status(Time now, PartyId from, const SessionId& request, co
   }
   // No sign of health: whoever can tell its status may still be unable to sign in time.
   signer.latency.add(now_ - signer.status_sent);
-  // What was kept warm before was chosen without it.
-  if (!std::exchange(signer.status_heard, true))
-    for (auto& [id, key] : keys_) key.warm_until = kLongAgo;
+  signer.status_heard = true;
   if (reply.instance != signer.instance) {
     restarted(from);
     signer.instance = reply.instance;
   }
   for (auto& [id, key] : keys_) {
+    if (!key.views.contains(from)) key.warm_until = kLongAgo;  // what is kept warm was chosen without it
     const auto status = std::find_if(reply.keys.begin(), reply.keys.end(),
                                      [&, &key_id = id](const wire::KeyStatus& s) { return s.key == key_id; });
     if (status == reply.keys.end()) {

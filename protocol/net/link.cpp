@@ -76,7 +76,7 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
   void enqueue(const wire::Envelope& envelope, Leaves leaves = Leaves::AfterHandler);
   void schedule_flush();
   void flush();
-  std::size_t write_at_once();
+  std::size_t write_at_once(error_code& error);
   void refuse(const std::string& reason);
   void tell_refusal(const std::string& reason);
   void fail_with(std::string reason);
@@ -282,9 +282,11 @@ void TcpLink::flush() {
   cipher_.clear();
   tls_.take_output(cipher_);
   if (cipher_.empty()) return;
-  const std::size_t sent = write_at_once();
+  error_code wrong;
+  const std::size_t sent = write_at_once(wrong);
   if (sent == cipher_.size()) return;
   writing_ = true;
+  if (wrong) return fail_later(wrong.message());
   asio::async_write(socket_, asio::buffer(cipher_) + sent, [self = shared_from_this()](error_code error, std::size_t) {
     self->writing_ = false;
     if (self->phase_ == Phase::Dead) return;
@@ -293,13 +295,13 @@ void TcpLink::flush() {
   });
 }
 
-/// What the kernel takes of a short piece without waiting: then no handler has to follow. All the rest, and whatever is
-/// wrong with the socket, is for the write that does wait.
-std::size_t TcpLink::write_at_once() {
-  if (cipher_.size() > kAtOnce || active_done_ != active_.size()) return 0;
-  error_code error;
+/// What the kernel takes without waiting of a short piece that nothing follows: then no handler is needed.
+std::size_t TcpLink::write_at_once(error_code& error) {
+  if (cipher_.size() > kAtOnce || active_done_ != active_.size() || !waiting_.empty()) return 0;
   if (!socket_.non_blocking()) socket_.non_blocking(true, error);
-  return error ? 0 : socket_.write_some(asio::buffer(cipher_), error);
+  const std::size_t sent = error ? 0 : socket_.write_some(asio::buffer(cipher_), error);
+  if (error == asio::error::would_block || error == asio::error::try_again) error.clear();
+  return sent;
 }
 
 void TcpLink::resume() {

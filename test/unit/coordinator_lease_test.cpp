@@ -36,6 +36,20 @@ TEST(CoordinatorLease, AProcessThatHasJustStartedHoldsSomeToo) {
   EXPECT_LE(cluster.count<wire::LeaseRequest>(since), 10u);
 }
 
+/// A signer that could not tell its status at first, and one that has to tell it anew.
+TEST(CoordinatorLease, SomeAreHeldAsSoonAsTheKeyIsKnown) {
+  FakeCluster cluster;
+  for (PartyId id = 1; id <= 3; ++id) cluster.signer(id).refuse_status = wire::Refusal{SignErrorCode::Overloaded, "busy"};
+  cluster.submit("before anything is known", seconds(2));
+  cluster.start();
+  for (PartyId id = 1; id <= 3; ++id) cluster.signer(id).refuse_status.reset();
+  cluster.run_for(milliseconds(990));
+  ASSERT_EQ(cluster.coordinator().counters().signatures, 1u);
+  const Time since = cluster.now();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(cluster.sign("x" + std::to_string(i)).result);
+  EXPECT_LE(cluster.count<wire::LeaseRequest>(since), 10u);
+}
+
 TEST(CoordinatorLease, IdleCoordinatorGivesEverythingBackAfterFiveSeconds) {
   FakeCluster cluster;
   cluster.start();

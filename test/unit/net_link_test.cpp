@@ -460,6 +460,19 @@ TEST_F(LinkTest, WhatTheKernelDoesNotTakeAtOnceFollows) {
   for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(pair.server.got[i].payload, all[i].payload) << i;
 }
 
+/// The last piece of a long queue is short and leaves at once; what came meanwhile must not be left behind.
+TEST_F(LinkTest, WhatComesWhileALongQueueLeavesFollowsIt) {
+  for (const std::size_t size : {262'144 + 1, 262'144 + 5000, 524'288 + 100}) {
+    Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
+    ASSERT_TRUE(pair.comes_up());
+    pair.loop.drain();
+    EXPECT_EQ(pair.client.link->send(message(MessageType::PresignRound2, size), Link::Leaves::OnPush), Link::Sent::Queued);
+    pair.client.link->push();
+    EXPECT_EQ(pair.client.link->send(message(MessageType::PresignPooled, 0)), Link::Sent::Queued);
+    ASSERT_TRUE(pair.loop.run_until([&] { return pair.server.got.size() == 2; })) << size;
+  }
+}
+
 TEST_F(LinkTest, AReasonFollowsAnAnswerOfTheSameTurn) {
   Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
   ASSERT_TRUE(pair.comes_up());
