@@ -10,10 +10,11 @@ TEXT = """2 of 3, P-256, direct mode, everything on this host, pools filled. A s
 cipher and message sizes ({request} bytes out, {reply} back, {record} more for a TLS record) to as many processes that do nothing but answer.
 Blocks of both alternate in one run."""
 
-MISSED = """perf: of the caller's CPU 38 % is in the kernel (sends that wake signers, waits), as in the floor; 7 % verification (60 us before there was a table of X, 5 now), 5 %
-choosing and encoding, the rest TLS, Asio and memory. In a signer, sends 20 %, waits 10 %, the answer itself 9 %. The floor back to back is the work of processes that do
-nothing else and never sleep: their caches stay warm and no wake-up has to leave a processor's sleep. Paced like a real server's calls the ratio is smaller (the table's
-rows at 50 and 200 a second). Next: fewer allocations between decoding and encoding; the audit line after the answer."""
+MISSED = """perf: of the caller's CPU 79 % is in the kernel: 54 % sends, two thirds of that the interrupt that wakes a signer's processor, 14 % waits, 8 % receives; 7 % is
+verification (60 us before there was a table of X, 5 now), the rest choosing, TLS, Asio and memory. A signer spends 31 to 35 us a request, half of it in the kernel, 6 in its answer and
+audit line. Three processes share two processors: as a rule the second signer's work follows the caller's on the same one, so that each of these times is felt in full, while
+the floor's peers do nothing and keep their caches. Paced like a real server's calls the ratio is smaller (the table's rows at 50 and 200 a second). Next: fewer handlers between
+reading a request and answering it; one wait for both answers."""
 MISSED_P99 = """Pools are refilled by threads of the same two processors as soon as a block has taken from them, in slices of milliseconds; the floor's processes have no such work."""
 
 

@@ -18,8 +18,8 @@ class Nginx2(programs.Nginx):
 SERVERS = [('nginx, 1 worker', programs.NginxOne), ('nginx, 2 workers', Nginx2), ('HAProxy, 1 thread', async_gain.Sync),
            ('HAProxy, 1 thread, async', async_gain.Async)]
 KEYS = ('local', 'quorate')
-MISSED = """perf on the worker: 16 % of its CPU is inside the sign call (sends at most 6 points, verification 2.3, choosing
-and encoding 2; waits, TLS and decoding the rest), in place of the 9 % that a local signature takes. What else is more is the rest of the handshake itself, in caches that signers
+MISSED = """perf on the worker: 16 % of its CPU is inside the sign call (sends 6, waits 5, verification 3, choosing and
+encoding 2), in place of the 9 % that a local signature takes; another 7 % is the cost of the switches to and from signers. What else is more is the rest of the handshake itself, in caches that signers
 on the same two processors have used in between (`nginx_cpu_us_local_beside`). Next: signers on machines of their own; one wait for both answers instead of two."""
 BESIDE = 500  # sign calls a second, about what one client with nginx makes of them
 
