@@ -11,7 +11,7 @@ cipher and message sizes ({request} bytes out, {reply} back, {record} more for a
 Blocks of both alternate in one run."""
 
 MISSED = """perf: of the caller's CPU 79 % is in the kernel: 54 % sends, two thirds of that the interrupt that wakes a signer's processor, 14 % waits, 8 % receives; 7 % is
-verification (60 us before there was a table of X, 5 now), the rest choosing, TLS, Asio and memory. A signer spends 31 to 35 us a request, half of it in the kernel, 6 in its answer and
+verification (60 us before there was a table of X, 5 now), the rest choosing, TLS, Asio and memory. A signer spends 31 to 35 us a request, half of it in the kernel, 3 in its answer and
 audit line. Three processes share two processors: as a rule the second signer's work follows the caller's on the same one, so that each of these times is felt in full, while
 the floor's peers do nothing and keep their caches. Paced like a real server's calls the ratio is smaller (the table's rows at 50 and 200 a second). Next: fewer handlers between
 reading a request and answering it; one wait for both answers."""
