@@ -328,7 +328,7 @@ void Coordinator::lease_timers() {
     for (auto& [quorum, state] : key.quorums) {
       let_go(id, state.epoch, state.leader, idle ? state.leases.take_all() : state.leases.take_stale(now_), true);
       later(state.leases.next_let_go());
-      if (key.waiting.empty()) continue;
+      // Whether or not anybody waits: who comes before then may.
       later(state.dry_until);
       later(state.denied_until);
       later(state.silent_until);
@@ -338,7 +338,6 @@ void Coordinator::lease_timers() {
     key.dirty = true;
     later(key.warm_until);
     later(key.last_submit + config_.idle_after);
-    if (key.waiting.empty()) continue;
     for (const auto& signer : signers_) {
       later(signer.busy_until);
       later(signer.breaker.retry_at());

@@ -50,6 +50,19 @@ TEST(CoordinatorLease, SomeAreHeldAsSoonAsTheKeyIsKnown) {
   EXPECT_LE(cluster.count<wire::LeaseRequest>(since), 10u);
 }
 
+/// The pause began while somebody waited; whoever comes when it is over, or nearly, does not wait for a status.
+TEST(CoordinatorLease, AnEmptyPoolIsAskedAgainWhenItsPauseIsOver) {
+  FakeCluster cluster({.pool = 8, .refill = false});
+  cluster.start();
+  while (cluster.sign("drain", milliseconds(3)).result) {
+  }
+  cluster.run_for(milliseconds(7));
+  for (const auto& quorum : cluster.quorums()) cluster.deal(quorum, 8);
+  const auto outcome = cluster.sign("after", milliseconds(200));
+  ASSERT_TRUE(outcome.result);
+  EXPECT_LE(outcome.result->took, milliseconds(60));
+}
+
 TEST(CoordinatorLease, IdleCoordinatorGivesEverythingBackAfterFiveSeconds) {
   FakeCluster cluster;
   cluster.start();
