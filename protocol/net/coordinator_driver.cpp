@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "protocol/net/action_queue.h"
 #include "protocol/net/dialer.h"
 #include "protocol/net/log.h"
 #include "protocol/wire/online_codec.h"
@@ -293,37 +294,29 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
     }
   }
 
-  struct Settling {
-    explicit Settling(bool& f) : flag(f) { flag = true; }
-    Settling(const Settling&) = delete;
-    Settling& operator=(const Settling&) = delete;
-    ~Settling() { flag = false; }
-    bool& flag;
-  };
-
   /// Carries out what the core wants until it wants nothing, then sets the clock.
   void settle() {
-    if (settling_) return;
     const auto self = shared_from_this();
-    {
-      // A throw on the way, such as no memory, must not leave the driver deaf for good.
-      const Settling busy(settling_);
-      for (auto actions = core_.take_actions(); !actions.empty(); actions = core_.take_actions()) {
-        for (auto& action : actions) {
-          std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
-                                [&](coordinator::Finish& finish) { conclude(finish); },
-                                [&](coordinator::Assigned& assigned) { tell(assigned); },
-                                [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
-                     action);
-        }
-      }
+    try {
+      if (!actions_.run([&] { return core_.take_actions(); }, [&](auto& action) { carry_out(action); })) return;
       // Somebody waits for the answers.
       for (const auto& [id, dialer] : dialers_)
         if (const auto link = dialer->link(); link && link->queued_bytes() > 0) link->push();
+    } catch (...) {
+      timer_.soon();  // what is left, and what has not left
+      throw;
     }
     if (!running_) return;
     timer_.at(core_.next_wakeup());
     if (on_change_) on_change_();
+  }
+
+  void carry_out(coordinator::Action& action) {
+    std::visit(Overloaded{[&](coordinator::Send& send) { transmit(send); },
+                          [&](coordinator::Finish& finish) { conclude(finish); },
+                          [&](coordinator::Assigned& assigned) { tell(assigned); },
+                          [&](coordinator::Suspicion& suspicion) { suspect(suspicion); }},
+               action);
   }
 
   void on_timer() {
@@ -396,7 +389,8 @@ class CoordinatorDriver::Impl : public std::enable_shared_from_this<CoordinatorD
   std::unordered_map<SessionId, const Curve*> recent_, older_;  ///< of sign requests, by request id
   Time turned_ = coordinator::kLongAgo;
   RequestHandle next_stopped_ = 0;
-  bool running_ = false, stopped_ = false, settling_ = false;
+  ActionQueue<coordinator::Action> actions_;
+  bool running_ = false, stopped_ = false;
 };
 
 CoordinatorDriver::CoordinatorDriver(boost::asio::io_context& io, DriverSettings settings, Rng& rng)

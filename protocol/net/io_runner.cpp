@@ -1,5 +1,6 @@
 #include "protocol/net/io_runner.h"
 
+#include <cxxabi.h>
 #include <pthread.h>
 
 #include <boost/asio/post.hpp>
@@ -31,12 +32,25 @@ void IoRunner::start() {
   }
 }
 
-/// Handlers do not throw by design; memory may run out all the same, and no exception may leave a thread.
+/// Handlers do not throw by design; memory may run out all the same, and no exception may leave a thread, or a caller
+/// that holds the token. (But for the one with which glibc unwinds a thread that is cancelled, which has to pass.)
 void IoRunner::guarded(const std::function<void()>& work) {
   try {
     work();
+  } catch (const abi::__forced_unwind&) {
+    throw;
   } catch (const std::exception& error) {
-    write_log(log_, kLogError, std::string("I/O handler failed: ") + error.what());
+    complain(error.what());
+  } catch (...) {
+    complain("an exception of an unknown kind");
+  }
+}
+
+void IoRunner::complain(const char* what) noexcept {
+  try {
+    write_log(log_, kLogError, std::string("I/O handler failed: ") + what);
+  } catch (const std::exception&) {
+    // Nor is there memory to say so.
   }
 }
 

@@ -69,6 +69,7 @@ class IoRunner {
  private:
   void thread_main();
   void guarded(const std::function<void()>& work);
+  void complain(const char* what) noexcept;
   void run_one(Clock::time_point until);
   void release();
   void hand_on();

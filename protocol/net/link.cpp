@@ -76,6 +76,9 @@ class TcpLink final : public Link, public std::enable_shared_from_this<TcpLink> 
   void enqueue(const wire::Envelope& envelope, Leaves leaves = Leaves::AfterHandler);
   void schedule_flush();
   void flush();
+  void write_more();
+  template <class Work>
+  void or_fail(Work work);
   std::size_t write_at_once(error_code& error);
   void refuse(const std::string& reason);
   void tell_refusal(const std::string& reason);
@@ -134,10 +137,24 @@ void TcpLink::on_read(error_code error, std::size_t got) {
   reading_ = false;
   if (phase_ == Phase::Dead) return;
   if (error) return fail_with(error == asio::error::eof ? "connection closed by the peer" : error.message());
-  tls_.feed({read_buffer_.get(), got});
-  if (phase_ == Phase::Tls && tls_.state() == TlsChannel::State::Open) on_secured();
-  pump();
-  read_more();
+  or_fail([&] {
+    tls_.feed({read_buffer_.get(), got});
+    if (phase_ == Phase::Tls && tls_.state() == TlsChannel::State::Open) on_secured();
+    pump();
+    read_more();
+  });
+}
+
+/// Whoever runs the handlers may go on after one that threw, for want of memory. A link that nobody reads or that has lost
+/// part of what it sends would be up for ever: it ends, and its owner dials again.
+template <class Work>
+void TcpLink::or_fail(Work work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    pumping_ = false;
+    fail_later(error.what());
+  }
 }
 
 /// TLS is there: look at the certificate, introduce ourselves.
@@ -266,7 +283,10 @@ void TcpLink::schedule_flush() {
 }
 
 void TcpLink::flush() {
-  if (writing_ || phase_ == Phase::Dead) return;
+  if (!writing_ && phase_ != Phase::Dead) or_fail([this] { write_more(); });
+}
+
+void TcpLink::write_more() {
   if (tls_.state() == TlsChannel::State::Open) {
     if (active_done_ == active_.size()) {
       active_.clear();
@@ -309,8 +329,10 @@ void TcpLink::resume() {
   paused_ = false;
   asio::post(socket_.get_executor(), [self = shared_from_this()] {
     if (self->phase_ == Phase::Dead) return;
-    self->pump();
-    self->read_more();
+    self->or_fail([&] {
+      self->pump();
+      self->read_more();
+    });
   });
 }
 

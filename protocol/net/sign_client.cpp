@@ -276,9 +276,11 @@ Result<std::vector<wire::StatusReply>, SignError> SignClient::status(std::chrono
   ClientProcess& process = impl->process();
   auto call = std::make_shared<StatusCall>();
   call->open = impl->config_.signers.size();
-  process.runner().post_before_wait([&process, impl, call, timeout] {
-    for (const auto& signer : impl->config_.signers) {
-      wire::Envelope envelope{wire::MessageType::StatusRequest, process.rng().make_id<SessionId>(), kNobody, signer.id,
+  std::vector<PartyId> signers;  // and not the client, which owns what this is posted to
+  for (const auto& signer : impl->config_.signers) signers.push_back(signer.id);
+  process.runner().post_before_wait([&process, signers, call, timeout] {
+    for (const auto signer : signers) {
+      wire::Envelope envelope{wire::MessageType::StatusRequest, process.rng().make_id<SessionId>(), kNobody, signer,
                               wire::encode(wire::StatusRequest{})};
       process.driver().request(
           std::move(envelope), timeout,

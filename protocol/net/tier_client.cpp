@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "protocol/net/action_queue.h"
 #include "protocol/net/dialer.h"
 #include "protocol/net/wake_timer.h"
 #include "protocol/tecdsa/message.h"
@@ -225,28 +226,27 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
   // What the core wants
 
   void settle() {
-    if (settling_) return;
     const auto self = shared_from_this();
-    carry_out();
+    try {
+      if (!actions_.run([&] { return core_.take_actions(); }, [&](auto& action) { carry_out(action); })) return;
+      withdrawn_.clear();
+      // Somebody waits for the answers.
+      for (const auto& dialer : dialers_)
+        if (const auto& link = dialer->link(); link && link->queued_bytes() > 0) link->push();
+    } catch (...) {
+      timer_.soon();  // what is left, and what has not left
+      throw;
+    }
     if (!running_) return;
     timer_.at(core_.next_wakeup());
     if (on_change_) on_change_();
   }
 
-  void carry_out() {
-    // A throw on the way, such as no memory, must not leave the client deaf for good.
-    const std::unique_ptr<bool, void (*)(bool*)> busy(&settling_, [](bool* flag) { *flag = false; });
-    settling_ = true;
-    for (auto actions = core_.take_actions(); !actions.empty(); actions = core_.take_actions())
-      for (auto& action : actions)
-        std::visit(Overloaded{[&](const coordinator::TierSend& send) { transmit(send); },
-                              [&](const coordinator::TierWithdraw& withdraw) { take_back(withdraw); },
-                              [&](coordinator::TierFail& failed) { conclude(failed.request, fail(std::move(failed.error))); }},
-                   action);
-    withdrawn_.clear();
-    // Somebody waits for the answers.
-    for (const auto& dialer : dialers_)
-      if (const auto& link = dialer->link(); link && link->queued_bytes() > 0) link->push();
+  void carry_out(coordinator::TierAction& action) {
+    std::visit(Overloaded{[&](const coordinator::TierSend& send) { transmit(send); },
+                          [&](const coordinator::TierWithdraw& withdraw) { take_back(withdraw); },
+                          [&](coordinator::TierFail& failed) { conclude(failed.request, fail(std::move(failed.error))); }},
+               action);
   }
 
   void transmit(const coordinator::TierSend& send) {
@@ -334,7 +334,8 @@ class TierClient::Impl : public std::enable_shared_from_this<TierClient::Impl> {
   std::unordered_map<SessionId, RequestHandle> by_sid_;
   std::map<RequestHandle, SessionId> withdrawn_;       ///< ended in this settling
   std::map<std::size_t, std::map<SessionId, KeyId>> asked_;
-  bool running_ = false, settling_ = false;
+  ActionQueue<coordinator::TierAction> actions_;
+  bool running_ = false;
 };
 
 TierClient::TierClient(boost::asio::io_context& io, TierSettings settings, Rng& rng)

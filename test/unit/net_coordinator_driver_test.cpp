@@ -38,6 +38,17 @@ TEST_F(CoordinatorDriverTest, ARequestAfterStopEndsWithAnErrorAndNotWithinTheCal
   EXPECT_EQ(outcomes_[0].detail, "the client is shutting down");
 }
 
+/// Such as one that finds no memory.
+TEST_F(CoordinatorDriverTest, ARequestIsAnsweredThoughTheAnswerToTheOneBeforeThrew) {
+  coordinator::SigningJob job;
+  job.content = {1};
+  (void)driver_.sign(std::move(job), std::chrono::milliseconds(50), [](auto) { throw std::bad_alloc(); });
+  (void)ask();
+  EXPECT_THROW(io_.run_for(std::chrono::seconds(1)), std::bad_alloc);
+  io_.run_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(outcomes_.size(), 1u);
+}
+
 TEST_F(CoordinatorDriverTest, ARequestThatIsCancelledAfterStopIsNotAnswered) {
   driver_.stop();
   const auto first = ask(), second = ask();

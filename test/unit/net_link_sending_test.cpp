@@ -155,6 +155,22 @@ TEST_F(LinkSendingTest, ACallbackMayCloseAndDropTheLink) {
   EXPECT_FALSE(pair.server.down);
 }
 
+/// No memory: whoever runs the handlers goes on, and must not be left with a link that nobody reads.
+TEST_F(LinkSendingTest, ACallbackThatThrowsEndsTheLink) {
+  Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
+  ASSERT_TRUE(pair.comes_up());
+  pair.server.on_message = [](End&) { throw std::bad_alloc(); };
+  for (int i = 0; i < 2 && !pair.server.down; ++i) {
+    (void)pair.client.link->send(message(MessageType::SignRequest, 100));
+    try {
+      pair.loop.run_for(std::chrono::milliseconds(50));
+    } catch (const std::bad_alloc&) {
+    }
+  }
+  EXPECT_TRUE(pair.server.down);
+  ASSERT_TRUE(pair.loop.run_until([&] { return pair.client.down; }));
+}
+
 TEST_F(LinkSendingTest, WhatIsHeldIsReleasedWhenTheLinkEnds) {
   Pair pair(signer_settings(ca_, 1), signer_settings(ca_, 2));
   ASSERT_TRUE(pair.comes_up());
