@@ -138,21 +138,27 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
   KeyRecord* const record = state_->find(key.key);
   if (record == nullptr) return fail(SignError{SignErrorCode::KeyUnknown, "the key was not loaded"});
 
-  const bool in_job = in_async_job(), inline_io = client->inline_io();
-  const Patience::Caller caller{.blocks = !in_job || inline_io, .runs_io = inline_io};
+  const bool inline_io = client->inline_io();
   const auto known = client->readiness(key.key);
   const auto begun = Clock::now();
-  const auto allowed = record->patience.allow(begun, known, caller, budget_of_this_thread());
+  Patience::Caller caller{.blocks = true, .runs_io = inline_io};
+  Patience::Span allowed{};
+  const auto may_wait = [&] {
+    allowed = record->patience.allow(begun, known, caller, budget_of_this_thread());
+    return allowed > Patience::Span::zero();
+  };
+  std::optional<SignResult> result;
+  if (in_async_job() && !inline_io)
+    result = sign_in_async_job([&](net::SignClient::SignDone done) {
+      caller.blocks = false;  // there is a descriptor to wait with
+      if (!may_wait()) return done(fail(at_once(*record, known)));
+      client->sign_async(key.key, context, digest, content, std::move(done), in_ms(allowed));
+    });
+  if (!result && may_wait()) result = client->sign(key.key, context, digest, content, in_ms(allowed));
   if (allowed <= Patience::Span::zero()) {
     client->probe();
     return fail(at_once(*record, known));
   }
-  std::optional<SignResult> result;
-  if (!caller.blocks)
-    result = sign_in_async_job([&](net::SignClient::SignDone done) {
-      client->sign_async(key.key, context, digest, content, std::move(done), in_ms(allowed));
-    });
-  if (!result) result = client->sign(key.key, context, digest, content, in_ms(allowed));
   if (!*result) {
     const auto now = Clock::now();
     record->patience.failed(now, known, result->error().code, now - begun, caller, budget_of_this_thread());
