@@ -63,12 +63,18 @@ struct Engine::State {
     return record;
   }
 
+  /// What signs, for as long as the caller holds it; nullptr after close(). Waits for nobody: a lock, and one is what
+  /// std::atomic<std::shared_ptr> has inside, may be another thread's of the parent for ever in a forked child.
+  [[nodiscard]] std::shared_ptr<net::SignClient> client() const { return closed ? nullptr : opened.lock(); }
+
   std::string cluster;
   std::shared_ptr<Log> log;
   bool may_decline = false;
   Patience::Settings patience;
   std::atomic<KeyRecord*> keys{nullptr};
-  std::atomic<std::shared_ptr<net::SignClient>> client;
+  std::weak_ptr<net::SignClient> opened;
+  std::atomic<bool> closed{false};
+  std::shared_ptr<net::SignClient> kept;  ///< of whoever closes, and of nobody else
 };
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -114,7 +120,8 @@ Result<std::shared_ptr<Engine>, std::string> Engine::open(LoadedConfig loaded) {
   client.on_blame = [log = client.log, evidence, cluster = config.cluster](const coordinator::Verdict& verdict) {
     net::report_verdict(verdict, cluster, evidence.get(), log);
   };
-  state->client = std::make_shared<net::SignClient>(std::move(client));
+  state->kept = std::make_shared<net::SignClient>(std::move(client));
+  state->opened = state->kept;
   return std::shared_ptr<Engine>(new Engine(std::move(state)));
 }
 
@@ -128,31 +135,37 @@ void Engine::add_key(const KeyFile& key) {
     while (!state_->keys.compare_exchange_weak(record->next, record)) {
     }
   }
-  if (const auto client = state_->client.load()) client->add_key({key.key, key.curve, key.X});
+  if (const auto client = state_->client()) client->add_key({key.key, key.curve, key.X});
 }
 
 Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context, wire::DigestAlgorithm digest,
                                       ByteView content) {
-  const auto client = state_->client.load();
+  const auto client = state_->client();
   if (client == nullptr) return fail(SignError{SignErrorCode::QuorumInsufficient, "the provider is being shut down"});
   KeyRecord* const record = state_->find(key.key);
   if (record == nullptr) return fail(SignError{SignErrorCode::KeyUnknown, "the key was not loaded"});
 
-  const bool in_job = in_async_job(), inline_io = client->inline_io();
-  const Patience::Caller caller{.blocks = !in_job || inline_io, .runs_io = inline_io};
+  const bool inline_io = client->inline_io();
   const auto known = client->readiness(key.key);
   const auto begun = Clock::now();
-  const auto allowed = record->patience.allow(begun, known, caller, budget_of_this_thread());
+  Patience::Caller caller{.blocks = true, .runs_io = inline_io};
+  Patience::Span allowed{};
+  const auto may_wait = [&] {
+    allowed = record->patience.allow(begun, known, caller, budget_of_this_thread());
+    return allowed > Patience::Span::zero();
+  };
+  std::optional<SignResult> result;
+  if (in_async_job() && !inline_io)
+    result = sign_in_async_job([&](net::SignClient::SignDone done) {
+      caller.blocks = false;  // there is a descriptor to wait with
+      if (!may_wait()) return done(fail(at_once(*record, known)));
+      client->sign_async(key.key, context, digest, content, std::move(done), in_ms(allowed));
+    });
+  if (!result && may_wait()) result = client->sign(key.key, context, digest, content, in_ms(allowed));
   if (allowed <= Patience::Span::zero()) {
     client->probe();
     return fail(at_once(*record, known));
   }
-  std::optional<SignResult> result;
-  if (!caller.blocks)
-    result = sign_in_async_job([&](net::SignClient::SignDone done) {
-      client->sign_async(key.key, context, digest, content, std::move(done), in_ms(allowed));
-    });
-  if (!result) result = client->sign(key.key, context, digest, content, in_ms(allowed));
   if (!*result) {
     const auto now = Clock::now();
     record->patience.failed(now, known, result->error().code, now - begun, caller, budget_of_this_thread());
@@ -164,7 +177,7 @@ Result<Bytes, SignError> Engine::sign(const KeyFile& key, wire::Context context,
 
 std::optional<SignError> Engine::declined(const KeyFile& key) {
   if (!state_->may_decline) return std::nullopt;
-  const auto client = state_->client.load();
+  const auto client = state_->client();
   KeyRecord* const record = state_->find(key.key);
   if (client == nullptr || record == nullptr) return std::nullopt;
   client->probe();
@@ -180,6 +193,8 @@ std::optional<SignError> Engine::declined(const KeyFile& key) {
   return SignError{SignErrorCode::QuorumInsufficient, "signers are linked but the last requests got no signature in time"};
 }
 
-void Engine::close() noexcept { state_->client.store(nullptr); }
+void Engine::close() noexcept {
+  if (!state_->closed.exchange(true)) state_->kept.reset();
+}
 
 }  // namespace quorate::provider

@@ -5,7 +5,7 @@
 
 #include <array>
 #include <cerrno>
-#include <ctime>
+#include <cstdio>
 #include <system_error>
 
 namespace quorate::provider {
@@ -13,17 +13,22 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kLevelNames = {"error", "warning", "info", "debug"};
 
+/// Not by gmtime_r, whose lock a forked child may find held for ever.
+std::string utc_now() {
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+  const auto day = std::chrono::floor<std::chrono::days>(now);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(now - day);
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ", int(date.year()), unsigned(date.month()),
+                unsigned(date.day()), int(time.hours().count()), int(time.minutes().count()), int(time.seconds().count()),
+                int(time.subseconds().count()));
+  return text.data();
+}
+
 std::string line(LogLevel level, std::string_view text) {
-  std::timespec now{};
-  std::timespec_get(&now, TIME_UTC);
-  std::tm utc{};
-  gmtime_r(&now.tv_sec, &utc);
-  std::array<char, 32> stamp{};
-  const std::size_t n = std::strftime(stamp.data(), stamp.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  const std::string ms = std::to_string(1000 + now.tv_nsec / 1000000).substr(1);
-  std::string out(stamp.data(), n);
-  out += "." + ms + "Z quorate[" + std::to_string(getpid()) + "] " +
-         std::string(kLevelNames[static_cast<std::size_t>(level)]) + ": ";
+  std::string out = utc_now() + " quorate[" + std::to_string(getpid()) + "] " +
+                    std::string(kLevelNames[static_cast<std::size_t>(level)]) + ": ";
   for (char c : text) out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   return out += '\n';
 }
@@ -61,8 +66,8 @@ void Log::write_limited(LogLevel level, std::string_view about, std::string_view
   if (level > level_) return;
   try {
     std::size_t left_out = 0;
-    {
-      const std::lock_guard lock(mutex_);
+    // Who holds the lock may be a thread of the parent's. Rather a line too many than a child that stands still.
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) {
       const auto now = std::chrono::steady_clock::now();
       if (recent_.size() >= kMaxRecent) recent_.clear();
       const auto [entry, is_new] = recent_.try_emplace(std::string(about));

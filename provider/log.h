@@ -30,7 +30,8 @@ class Log {
   static Result<std::shared_ptr<Log>, std::string> to_file(const std::filesystem::path& path, LogLevel level);
 
   void write(LogLevel level, std::string_view text) noexcept;
-  /// At most one line a second for each `about`; says how many were left out.
+  /// At most one line a second for each `about`; says how many were left out. Lines that many threads write at the
+  /// same moment may all be written.
   void write_limited(LogLevel level, std::string_view about, std::string_view text) noexcept;
 
  private:

@@ -1,6 +1,11 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <fstream>
+#include <functional>
+#include <thread>
 
 #include "protocol/net/strict_json.h"
 #include "protocol/wire/der.h"
@@ -337,6 +342,36 @@ TEST(Log, limits_repeated_lines_and_keeps_them_one_line) {
   EXPECT_NE(text.find("error: two lines\n"), std::string::npos);
   EXPECT_EQ(text.find("too quiet"), std::string::npos);
   EXPECT_FALSE(provider::Log::to_file("/nonexistent/x.log", provider::LogLevel::Warning));
+}
+
+/// Whether a call comes back in every child that is forked while four threads make it all the time.
+bool comes_back_in_children(const std::function<void()>& call) {
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      while (!enough) call();
+    });
+  int status = 0;
+  for (int i = 0; i < 500 && status == 0; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(10);
+      call();
+      _exit(0);
+    }
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+  }
+  enough = true;
+  for (auto& thread : threads) thread.join();
+  return status == 0;
+}
+
+TEST(Log, a_child_writes_whatever_its_parents_threads_wrote_when_it_was_forked) {
+  const auto log = provider::Log::to_file("/dev/null", provider::LogLevel::Warning);
+  ASSERT_TRUE(log);
+  EXPECT_TRUE(comes_back_in_children([&] { (*log)->write_limited(provider::LogLevel::Warning, "same", "again"); }));
+  EXPECT_TRUE(comes_back_in_children([&] { (*log)->write(provider::LogLevel::Warning, "again"); }));
 }
 
 }  // namespace

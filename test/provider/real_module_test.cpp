@@ -1,12 +1,15 @@
 #include <dirent.h>
 #include <elf.h>
+#include <openssl/async.h>
 #include <openssl/err.h>
 #include <openssl/provider.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstring>
+#include <functional>
 
 #include "test/provider/library.h"
 #include "test/sim/test_pki.h"
@@ -125,6 +128,43 @@ TEST_F(RealModule, a_forked_worker_gets_its_answer_too) {
   int status = 1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+/// In an ASYNC job; whether it came to its end without a pause.
+bool ends_in_one_go(const std::function<void()>& work) {
+  const auto run = [](void* argument) {
+    (**static_cast<const std::function<void()>**>(argument))();
+    return 1;
+  };
+  ASYNC_WAIT_CTX* const wait = ASYNC_WAIT_CTX_new();
+  ASYNC_JOB* job = nullptr;
+  int result = 0;
+  const auto* argument = &work;
+  const int end = ASYNC_start_job(&job, wait, &result, run, &argument, sizeof argument);
+  ASYNC_WAIT_CTX_free(wait);
+  return end == ASYNC_FINISH;
+}
+
+TEST_F(RealModule, a_job_that_cannot_pause_for_want_of_descriptors_waits_no_more_than_any_thread) {
+  if (ASYNC_is_capable() == 0) return;
+  const Library library = this->library();
+  const Pkey key = library.load_pem(key_.pem());
+  const auto signs = [&] { return digest_sign(library.get(), key.get(), "SHA256", tls13_content()).has_value(); };
+  EXPECT_FALSE(signs());  // it is known now that no signer is there
+  std::chrono::steady_clock::duration spent{};
+  const bool ended = ends_in_one_go([&] {
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    const rlimit none{0, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &none);
+    const auto begin = std::chrono::steady_clock::now();
+    for (int i = 0; i < 10; ++i) EXPECT_FALSE(signs());
+    spent = std::chrono::steady_clock::now() - begin;
+    setrlimit(RLIMIT_NOFILE, &before);
+  });
+  EXPECT_TRUE(ended) << "it did pause";
+  EXPECT_LT(spent, std::chrono::milliseconds(1500)) << "ten deadlines of 300 ms";
+  ERR_clear_error();
 }
 
 TEST_F(RealModule, refuses_unknown_content_without_a_connection) {
