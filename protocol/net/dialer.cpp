@@ -11,6 +11,7 @@
 #include "protocol/net/endpoint.h"
 #include "protocol/net/link_socket.h"
 #include "protocol/net/log.h"
+#include "protocol/net/name_lookup.h"
 
 namespace quorate::net {
 namespace {
@@ -48,7 +49,7 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
         target_(std::move(target)),
         events_(std::make_shared<const Events>(std::move(events))),
         timer_(io),
-        resolver_(io),
+        names_(io),
         socket_(io),
         jitter_(std::random_device{}()) {}
 
@@ -62,7 +63,7 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
     running_ = false;
     ++generation_;
     timer_.cancel();
-    resolver_.cancel();
+    names_.forget();
     error_code ignored;
     socket_.close(ignored);
     if (auto link = std::exchange(trying_, nullptr)) link->close();
@@ -101,14 +102,11 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
     }));
     address_ = host;
     if (const auto literal = literal_address(host)) return connect(tcp::endpoint(*literal, target_.port));
-    resolver_.async_resolve(host, std::to_string(target_.port), tcp::resolver::numeric_service,
-                            guarded([](Impl& self, error_code error, const tcp::resolver::results_type& found) {
-                              if (error || found.empty()) {
-                                return self.again(self.address_ + " cannot be resolved: " + error.message());
-                              }
-                              const auto turn = self.next_address_++ % found.size();
-                              self.connect(std::next(found.begin(), static_cast<std::ptrdiff_t>(turn))->endpoint());
-                            }));
+    names_.start(host, guarded([](Impl& self, const std::vector<std::string>& found) {
+                   const auto known = found.empty() ? std::nullopt : literal_address(found[self.next_address_++ % found.size()]);
+                   if (!known) return self.again(self.address_ + " cannot be resolved");
+                   self.connect(tcp::endpoint(*known, self.target_.port));
+                 }));
   }
 
   void connect(const tcp::endpoint& endpoint) {
@@ -163,7 +161,6 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
   void again(const std::string& reason) {
     error_code ignored;
     socket_.close(ignored);
-    resolver_.cancel();
     if (reason != last_reason_) {
       last_reason_ = reason;
       write_log(settings_->log, kLogWarning, "no link to " + target_.expected.str() + ": " + reason);
@@ -189,7 +186,7 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
   DialTarget target_;
   std::shared_ptr<const Events> events_;
   asio::steady_timer timer_;
-  tcp::resolver resolver_;
+  NameLookup names_;
   tcp::socket socket_;
   std::minstd_rand jitter_;
   std::shared_ptr<Link> trying_, up_;

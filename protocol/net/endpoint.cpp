@@ -1,41 +1,19 @@
 #include "protocol/net/endpoint.h"
 
-#include <netdb.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include <condition_variable>
-#include <csignal>
 #include <mutex>
-#include <system_error>
-#include <thread>
 
 #include "protocol/net/link_socket.h"
+#include "protocol/net/name_lookup.h"
 
 namespace quorate::net {
 namespace {
 
-constexpr std::size_t kMaxAddresses = 8;
 constexpr int kKeepIdleSeconds = 5, kKeepIntervalSeconds = 2, kKeepProbes = 3;
 constexpr unsigned kUserTimeoutMs = 5000;
-
-std::vector<std::string> look_up(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_family = AF_UNSPEC;
-  addrinfo* list = nullptr;
-  std::vector<std::string> found;
-  if (getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return found;
-  for (const addrinfo* entry = list; entry != nullptr && found.size() < kMaxAddresses; entry = entry->ai_next) {
-    char text[NI_MAXHOST];
-    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
-      found.emplace_back(text);
-    }
-  }
-  freeaddrinfo(list);
-  return found;
-}
 
 }  // namespace
 
@@ -56,22 +34,13 @@ std::vector<std::string> resolve_host(const std::string& host, std::chrono::mill
     std::vector<std::string> found;
   };
   auto shared = std::make_shared<Shared>();
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
-  try {
-    std::thread([shared, host] {
-      auto found = look_up(host);
-      const std::lock_guard lock(shared->mutex);
-      shared->found = std::move(found);
-      shared->done = true;
-      shared->ready.notify_one();
-    }).detach();
-  } catch (const std::system_error&) {
-    started = false;
-  }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const bool started = run_aside([shared, host] {
+    auto found = look_up(host);
+    const std::lock_guard lock(shared->mutex);
+    shared->found = std::move(found);
+    shared->done = true;
+    shared->ready.notify_one();
+  });
   if (!started) return look_up(host);
   std::unique_lock lock(shared->mutex);
   shared->ready.wait_for(lock, limit, [&] { return shared->done; });
