@@ -193,8 +193,11 @@ std::optional<SignError> Engine::declined(const KeyFile& key) {
   return SignError{SignErrorCode::QuorumInsufficient, "signers are linked but the last requests got no signature in time"};
 }
 
+/// In a forked child the references of its parent's threads are there for ever: the client ends, and may stay.
 void Engine::close() noexcept {
-  if (!state_->closed.exchange(true)) state_->kept.reset();
+  if (state_->closed.exchange(true)) return;
+  state_->kept->shut_down();
+  state_->kept.reset();
 }
 
 }  // namespace quorate::provider

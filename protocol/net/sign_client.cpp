@@ -29,7 +29,7 @@ SignError only_direct() {
   return {SignErrorCode::PolicyDenied,
           "this front end talks to coordinators, not to signers; use a provider.json with \"signers\" for this"};
 }
-SignError shut_down() { return {SignErrorCode::QuorumInsufficient, "the client is shutting down"}; }
+SignError shutting_down() { return {SignErrorCode::QuorumInsufficient, "the client is shutting down"}; }
 
 /// Calls back exactly once: with the outcome, or when it is dropped unanswered.
 class Promise {
@@ -38,7 +38,7 @@ class Promise {
   Promise(const Promise&) = delete;
   Promise& operator=(const Promise&) = delete;
   ~Promise() {
-    if (done_) done_(fail(shut_down()));
+    if (done_) done_(fail(shutting_down()));
   }
   void keep(Outcome outcome) {
     if (const auto done = std::exchange(done_, nullptr)) done(std::move(outcome));
@@ -221,7 +221,8 @@ class SignClient::Impl {
 SignClient::SignClient(SignClientConfig config) : impl_(std::make_shared<Impl>(std::move(config))) {
   Impl::ask_for_spare(impl_);
 }
-SignClient::~SignClient() { impl_->shut_down(); }
+SignClient::~SignClient() { shut_down(); }
+void SignClient::shut_down() { impl_->shut_down(); }
 
 void SignClient::add_key(const PublicKey& key) { impl_->add_key(key); }
 
@@ -239,7 +240,7 @@ Outcome SignClient::sign(const KeyId& key, wire::Context context, wire::DigestAl
     });
     answered = process.runner().wait(*call, until, [&] { return call->outcome.has_value(); });
   });
-  if (!answered) return fail(Clock::now() >= until ? deadline_exceeded() : shut_down());
+  if (!answered) return fail(Clock::now() >= until ? deadline_exceeded() : shutting_down());
   return std::move(*call->outcome);
 }
 
@@ -339,7 +340,7 @@ Result<void, SignError> SignClient::request(PartyId signer, wire::MessageType ty
     const bool something =
         process.runner().wait(*talk, until, [&] { return !talk->replies.empty() || talk->end.has_value(); });
     if (!something) {
-      return fail(Clock::now() >= until ? SignError{SignErrorCode::DeadlineExceeded, "no answer in time"} : shut_down());
+      return fail(Clock::now() >= until ? SignError{SignErrorCode::DeadlineExceeded, "no answer in time"} : shutting_down());
     }
     std::deque<wire::Envelope> replies;
     std::optional<Result<void, SignError>> end;

@@ -99,8 +99,11 @@ class SignClient {
   explicit SignClient(SignClientConfig config);
   SignClient(const SignClient&) = delete;
   SignClient& operator=(const SignClient&) = delete;
-  /// Requests still waiting in other threads fail. Joins the I/O thread only in the process that started it.
+  /// As shut_down().
   ~SignClient();
+  /// The last call but for the destructor. Requests still waiting in other threads fail. Joins the I/O thread, in the process that
+  /// started it; unless it is this one, which then ends by itself.
+  void shut_down();
 
   void add_key(const PublicKey& key);
 

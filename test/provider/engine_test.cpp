@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <thread>
 
 #include "test/provider/library.h"
@@ -66,6 +68,30 @@ TEST_F(EngineTest, a_child_signs_and_closes_whatever_its_parents_threads_did_whe
   }
   enough = true;
   for (auto& thread : threads) thread.join();
+  EXPECT_EQ(status, 0);
+}
+
+/// What a thread of the parent held when it was forked is held for ever; the thread that does the I/O must not live
+/// on into the end of the process all the same.
+TEST_F(EngineTest, a_childs_thread_ends_though_its_parent_was_signing) {
+  engine_->add_key(key_.file);
+  std::thread signs([&] { (void)fails(); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));  // it waits for its deadline
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(10);
+    (void)fails();
+    const auto threads = [] {
+      return std::distance(std::filesystem::directory_iterator("/proc/self/task"), std::filesystem::directory_iterator());
+    };
+    if (threads() != 2) _exit(2);
+    engine_->close();
+    for (int i = 0; i < 500 && threads() != 1; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    _exit(threads() == 1 ? 0 : 1);
+  }
+  signs.join();
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
 }
 
