@@ -66,8 +66,7 @@ Span Patience::refuse() {
 Span Patience::allow(Time now, const net::KeyReadiness& known, Caller caller, const WaitBudget& budget) {
   if (known.can_sign) {
     if (!doubted(known) || (!caller.blocks && settings_.policy == Unavailable::Retry)) return settings_.deadline;
-    // failed() says when the next one is; if it never comes, there is one all the same.
-    if (!due(next_trial_, now, WaitBudget::kEarnedIn * trial())) return refuse();
+    if (number(now) < next_trial_) return refuse();
     return trial();
   }
   if (settings_.policy == Unavailable::Fail) {

@@ -245,19 +245,6 @@ TEST_F(PatienceTest, where_signatures_were_quick_there_is_a_trial_every_half_sec
   }
 }
 
-TEST_F(PatienceTest, of_those_who_ask_when_a_trial_is_due_one_gets_it) {
-  for (const auto policy : {Unavailable::Retry, Unavailable::Fail, Unavailable::Decline}) {
-    Patience patience(with(policy));
-    for (unsigned i = 0; i < Patience::kDoubtedAfter; ++i)
-      patience.failed(now_, ready(), SignErrorCode::DeadlineExceeded, 200ms, kThread, budget_);
-    const WaitBudget other;
-    EXPECT_EQ(patience.allow(now_ + 800ms, ready(), kThread, budget_), 200ms);
-    EXPECT_EQ(patience.allow(now_ + 800ms, ready(), kThread, other), 0ms);
-    EXPECT_EQ(patience.allow(now_ + 1799ms, ready(), kThread, other), 0ms);
-    EXPECT_EQ(patience.allow(now_ + 1800ms, ready(), kThread, other), 200ms) << "also if the first never told what came of it";
-  }
-}
-
 TEST_F(PatienceTest, where_signatures_take_long_trials_do_too) {
   Patience patience(with(Unavailable::Retry));
   patience.succeeded(80ms);
