@@ -152,21 +152,21 @@ class Dialer::Impl : public std::enable_shared_from_this<Dialer::Impl> {
     trying_.reset();
     if (!was_up) return again(address_ + ": " + reason);
     if (steady_clock::now() - up_since_ >= kGoodLink) back_off_ = kFirstBackOff;
-    write_log(settings_->log, kLogWarning, "link to " + target_.expected.str() + " at " + address_ + " is lost: " + reason);
     const auto events = events_;
-    wait();
+    wait();  // whatever the rest comes to
+    write_log(settings_->log, kLogWarning, "link to " + target_.expected.str() + " at " + address_ + " is lost: " + reason);
     if (events->down) events->down(reason);
   }
 
   void again(const std::string& reason) {
     error_code ignored;
     socket_.close(ignored);
+    const auto events = events_;
+    wait();  // whatever the rest comes to
     if (reason != last_reason_) {
       last_reason_ = reason;
       write_log(settings_->log, kLogWarning, "no link to " + target_.expected.str() + ": " + reason);
     }
-    const auto events = events_;
-    wait();
     if (events->failed) events->failed(reason);
   }
 

@@ -7,26 +7,11 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <csignal>
+
+#include "protocol/net/signals_blocked.h"
 
 namespace quorate::net {
 namespace {
-
-/// Blocks every signal for the lifetime of the object, so that a thread started meanwhile never gets one.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  ~AllSignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 enum State : int { kEmpty, kWaiting, kTaken };
 

@@ -145,8 +145,8 @@ void TcpLink::on_read(error_code error, std::size_t got) {
   });
 }
 
-/// Whoever runs the handlers may go on after one that threw, for want of memory. A link that nobody reads or that has lost
-/// part of what it sends would be up for ever: it ends, and its owner dials again.
+/// Whoever runs the handlers may go on after one that threw, for want of memory; or end, as daemons do. If it goes on, a
+/// link that nobody reads or that has lost part of what it sends would be up for ever: it ends, and its owner dials again.
 template <class Work>
 void TcpLink::or_fail(Work work) {
   try {
@@ -154,6 +154,7 @@ void TcpLink::or_fail(Work work) {
   } catch (const std::exception& error) {
     pumping_ = false;
     fail_later(error.what());
+    throw;
   }
 }
 

@@ -147,6 +147,7 @@ class Listener::Impl : public std::enable_shared_from_this<Listener::Impl> {
   }
 
   void on_up(const std::shared_ptr<Link>& link) {
+    link->adopt({});  // the events until now belong to the place in half_open_, which is gone
     const std::string who = link->peer().uri();
     std::optional<std::string> objection;
     if (counters_.up >= settings_.max_links) {
@@ -161,7 +162,6 @@ class Listener::Impl : public std::enable_shared_from_this<Listener::Impl> {
       link->close(*objection);
       return on_failed(link, *objection);
     }
-    link->adopt({});  // the events until now belong to the place in half_open_, which is gone
     ++counters_.up;
     ++per_identity_[who];
     link->hold(std::shared_ptr<void>(nullptr, [weak = weak_from_this(), who](void*) {

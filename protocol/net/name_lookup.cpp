@@ -1,19 +1,19 @@
 #include "protocol/net/name_lookup.h"
 
 #include <netdb.h>
-#include <pthread.h>
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
 #include <atomic>
-#include <csignal>
 #include <exception>
 #include <mutex>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "protocol/net/signals_blocked.h"
 
 namespace quorate::net {
 namespace {
@@ -38,10 +38,7 @@ std::vector<std::string> look_up(const std::string& host) {
 }
 
 bool run_aside(std::function<void()> work) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool started = true;
+  const AllSignalsBlocked until_it_has_started;
   try {
     std::thread([work = std::move(work)] {
       try {
@@ -51,10 +48,9 @@ bool run_aside(std::function<void()> work) {
       }
     }).detach();
   } catch (const std::system_error&) {
-    started = false;
+    return false;
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
+  return true;
 }
 
 /// What a thread that is left behind may still use. `io` only under the lock and while it is not null.
@@ -65,7 +61,12 @@ struct NameLookup::Shared {
   std::atomic<bool> under_way = false;
   Done done;  ///< on the side of io
 
-  static void found(const std::shared_ptr<Shared>& self, std::vector<std::string> addresses) {
+  static void run(const std::shared_ptr<Shared>& self, const std::string& host) {
+    std::vector<std::string> addresses;
+    {
+      const std::unique_ptr<Shared, void (*)(Shared*)> ends(self.get(), [](Shared* of) { of->under_way = false; });
+      addresses = look_up(host);
+    }
     const std::lock_guard lock(self->mutex);
     if (self->io == nullptr) return;
     boost::asio::post(*self->io, [weak = std::weak_ptr(self), addresses = std::move(addresses)]() mutable {
@@ -87,11 +88,13 @@ NameLookup::~NameLookup() {
 void NameLookup::start(const std::string& host, Done done) {
   shared_->done = std::move(done);
   if (shared_->under_way.exchange(true)) return;
-  const auto work = [shared = shared_, host] {
-    const std::unique_ptr<Shared, void (*)(Shared*)> ends(shared.get(), [](Shared* of) { of->under_way = false; });
-    Shared::found(shared, look_up(host));
-  };
-  if (!run_aside(work)) work();
+  try {
+    const auto work = [shared = shared_, host] { Shared::run(shared, host); };
+    if (!run_aside(work)) work();
+  } catch (...) {
+    shared_->under_way = false;
+    throw;
+  }
 }
 
 void NameLookup::forget() { shared_->done = nullptr; }
