@@ -90,7 +90,6 @@ void ClientProcess::probe() {
   runner_.poll([this] { publish(); });
 }
 
-
 void ClientProcess::sign(coordinator::SigningJob job, std::chrono::nanoseconds within, CoordinatorDriver::Done done) {
   if (driver_) {
     (void)driver_->sign(std::move(job), within, std::move(done));

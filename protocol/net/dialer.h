@@ -14,7 +14,8 @@ class io_context;
 namespace quorate::net {
 
 struct DialTarget {
-  std::vector<std::string> hosts;  ///< addresses or names, tried in turn; names are looked up at every attempt
+  std::vector<std::string> hosts;  ///< addresses or names, tried in turn; a name is looked up at every attempt, or the look-up of the
+                                   ///< one before is waited for if that is not over
   std::uint16_t port = 0;
   PeerIdentity expected;           ///< an empty name stands for any
 };

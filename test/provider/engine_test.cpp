@@ -1,5 +1,6 @@
 #include "provider/engine.h"
 
+#include <gmock/gmock.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,7 +40,7 @@ class EngineTest : public testing::Test {
 
 TEST_F(EngineTest, nothing_is_signed_after_it_was_closed_however_often) {
   engine_->add_key(key_.file);
-  EXPECT_FALSE(fails().empty());
+  EXPECT_THAT(fails(), testing::AnyOf(testing::HasSubstr("signers reachable"), testing::HasSubstr("no signature in time")));
   for (int i = 0; i < 2; ++i) {
     engine_->close();
     EXPECT_EQ(fails(), "the provider is being shut down");

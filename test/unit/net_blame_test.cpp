@@ -6,10 +6,12 @@
 #include "protocol/coordinator/investigation.h"
 #include "protocol/wire/blame_codec.h"
 #include "test/sim/fake_signers.h"
+#include "test/unit/eventually.h"
 
 namespace quorate::net::test {
 namespace {
 
+using quorate::test::eventually;
 using quorate::test::FakeSigners;
 using testing::HasSubstr;
 
@@ -32,13 +34,6 @@ class NetBlameTest : public testing::Test {
     const Bytes content{'n', static_cast<std::uint8_t>(++number_), static_cast<std::uint8_t>(number_ >> 8)};
     const auto signature = c.sign(signers_.key().id, wire::Context::Tls13ServerCertificateVerify, wire::DigestAlgorithm::Sha256, content);
     return signature && quorate::test::verifies(signers_.key(), wire::DigestAlgorithm::Sha256, content, signature->r, signature->s);
-  }
-  static bool eventually(const std::function<bool()>& done) {
-    for (const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20); !done();) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return true;
   }
   std::vector<coordinator::Verdict> verdicts() {
     const std::lock_guard lock(mutex_);

@@ -3,14 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <functional>
-#include <thread>
 
 #include "protocol/net/sign_client.h"
 #include "test/sim/fake_signers.h"
+#include "test/unit/eventually.h"
 
 namespace quorate::net::test {
 
+using quorate::test::eventually;
 using quorate::test::FakeSigners;
 using quorate::test::verifies;
 using std::chrono::milliseconds;
@@ -20,15 +20,6 @@ inline constexpr auto kContext = wire::Context::Tls13ServerCertificateVerify;
 inline constexpr auto kDigest = wire::DigestAlgorithm::Sha256;
 
 inline Bytes content_of(const std::string& text) { return {as_bytes(text).begin(), as_bytes(text).end()}; }
-
-inline bool eventually(const std::function<bool()>& done) {
-  const auto end = steady_clock::now() + std::chrono::seconds(10);
-  while (!done()) {
-    if (steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-  return true;
-}
 
 /// Three signers in this process and clients of them.
 class SignClientTest : public testing::Test {

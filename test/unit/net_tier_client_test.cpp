@@ -10,10 +10,12 @@
 
 #include "test/sim/fake_coordinators.h"
 #include "test/sim/fake_signers.h"
+#include "test/unit/eventually.h"
 
 namespace quorate::net::test {
 namespace {
 
+using quorate::test::eventually;
 using quorate::test::FakeCoordinators;
 using quorate::test::verifies;
 using Behaviour = FakeCoordinators::Behaviour;
@@ -23,15 +25,6 @@ using testing::HasSubstr;
 
 constexpr auto kContext = wire::Context::Tls13ServerCertificateVerify;
 constexpr auto kDigest = wire::DigestAlgorithm::Sha256;
-
-bool eventually(const std::function<bool()>& done) {
-  const auto end = steady_clock::now() + std::chrono::seconds(10);
-  while (!done()) {
-    if (steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-  return true;
-}
 
 class TierClientTest : public testing::Test {
  protected:

@@ -11,12 +11,14 @@
 #include "protocol/wire/blame_codec.h"
 #include "signerd/coordinator_server.h"
 #include "test/sim/fake_signers.h"
+#include "test/unit/eventually.h"
 
 namespace quorate::signerd {
 namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using quorate::test::eventually;
 using quorate::test::FakeSigners;
 using testing::HasSubstr;
 
@@ -74,13 +76,6 @@ class CoordinatorBlameTest : public testing::Test {
                                          wire::DigestAlgorithm::Sha256, content);
     EXPECT_TRUE(signature) << signature.error().what();
     return signature && quorate::test::verifies(signers_.key(), wire::DigestAlgorithm::Sha256, content, signature->r, signature->s);
-  }
-  bool eventually(const std::function<bool()>& done) {
-    for (const auto end = Clock::now() + std::chrono::seconds(20); !done();) {
-      if (Clock::now() > end) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return true;
   }
   /// No signature may fail meanwhile.
   bool signs_until(const std::function<bool()>& done) {
